@@ -1,0 +1,191 @@
+"""Where things stand in the engine's arrays: words of a decoded row, of a customer's row, of a series' cell, of a tag.
+
+All state of a partition is one array of int64 words, its memory `m`; `m32` is the same memory as int32 halves (index
+2 * word + half) and `m8` as bytes. Rows, blocks and panes are known by their first word; 0, where the registers are, means
+"none". So a flat copy is a snapshot, and a compiled function takes one array rather than thirty (each array that is
+passed costs seven words and a reference count).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FAR: Final = 1 << 60
+"""A time (ms) that never comes."""
+
+# --- a decoded event: one row of `events`, filled by decode, read and completed by step --------------------------------
+EV_ARRIVAL: Final = 0
+EV_OFFSET: Final = 1
+EV_SOURCE: Final = 2
+"""Position of the topic among the partition's sources."""
+EV_TYPE: Final = 3
+"""Position in EVENT_TYPES, -1 while unknown."""
+EV_CODE: Final = 4
+"""0 readable; a `Dead` number; or one of the NEEDS_ codes while decoding is not finished."""
+EV_TIME: Final = 5
+EV_ID_HASH: Final = 6
+EV_ID: Final = 7
+"""event_id's bytes: position << 32 | length, in the payload buffer; so for EV_CUSTOMER and text fields."""
+EV_CUSTOMER: Final = 8
+EV_CUSTOMER_HASH: Final = 9
+EV_PRESENT: Final = 10
+"""Bit f is set if field f has a value."""
+EV_OUTCOME: Final = 11
+EV_FIELDS: Final = 12
+"""First field; a field's place is its position in FIELDS[type]."""
+EV_WORDS: Final = EV_FIELDS + 10
+
+CODE_OK: Final = 0
+CODE_TOMBSTONE: Final = -1
+NEEDS_JSON: Final = -2
+"""A JSON payload: to be turned into Avro outside."""
+NEEDS_SCHEMA: Final = -3
+"""A framing whose writer schema has no plan yet."""
+NEEDS_SLOW: Final = -4
+"""A writer schema that the plan cannot do."""
+
+# --- a customer's row -------------------------------------------------------------------------------------------------
+ROW_HASH: Final = 0
+ROW_ID_BYTES: Final = 1
+"""Length of the id in bytes; the id itself stands behind the row's words."""
+ROW_SEQ: Final = 2
+"""seq of the customer's last change, 0 if none."""
+ROW_DUE: Final = 3
+"""Least time at which anything of the customer changes by itself; exact."""
+ROW_ARMED: Final = 4
+"""Time at which the wheel or the heap will look at the row; at or before ROW_DUE, FAR if neither holds it."""
+ROW_NEXT32: Final = 10
+ROW_PREV32: Final = 11
+"""Neighbours in the wheel's slot."""
+ROW_SERIES32: Final = 12
+ROW_TAGS32: Final = 13
+"""The customer's blocks of series and of tags; then the words used in each, and the size class of each."""
+ROW_SERIES_USED32: Final = 14
+ROW_TAGS_USED32: Final = 15
+ROW_SERIES_CLASS32: Final = 16
+ROW_TAGS_CLASS32: Final = 17
+ROW_TOUCHED32: Final = 18
+"""Place of the customer in the step's list of those with changes; 0 outside a step."""
+ROW_TIMED32: Final = 19
+"""Number of the customer's tag entries that have timing."""
+ROW_WORDS: Final = 10
+
+# --- a series' cell in a customer's series block ----------------------------------------------------------------------
+CELL_SERIES32: Final = 0
+CELL_OLDEST32: Final = 2
+CELL_NEWEST32: Final = 3
+CELL_LEAVES: Final = 2
+"""Least time at which a pane leaves one of the cell's windows, FAR if none."""
+CELL_WINDOWS: Final = 3
+"""First window; each has two words: (count, tail) as int32 halves, then the sum."""
+WINDOW_WORDS: Final = 2
+
+# --- a pane -----------------------------------------------------------------------------------------------------------
+PANE_NUMBER32: Final = 0
+"""start of the pane / its length; int32 holds minutes until the year 6053."""
+PANE_COUNT32: Final = 1
+PANE_SUM: Final = 1
+PANE_NEXT32: Final = 4
+PANE_PREV32: Final = 5
+PANE_WORDS: Final = 3
+
+# --- an entry in a customer's tag block -------------------------------------------------------------------------------
+TAG_INDEX32: Final = 0
+TAG_VALUE32: Final = 1
+"""0 out, 1 in, or 1 + position of the level."""
+TAG_CANDIDATE32: Final = 2
+TAG_FLAGS32: Final = 3
+TAG_SINCE: Final = 2
+TAG_LEFT_AT: Final = 3
+TAG_EXPIRES_AT: Final = 4
+TAG_DUE: Final = 5
+PLAIN_TAG_WORDS: Final = 1
+TIMED_TAG_WORDS: Final = 6
+FLAG_BLOCKED: Final = 1
+"""Left by its term; `when` must be false once before it enters again."""
+FLAG_RESTLESS: Final = 2
+"""It changed while the opposite condition held too: look again at the customer's next evaluation, whatever causes it."""
+NEVER: Final = -1
+"""No such time (since, left_at)."""
+
+# --- one change, as a row of numbers ----------------------------------------------------------------------------------
+CH_CUSTOMER: Final = 0
+"""Place of the customer in `touched`."""
+CH_TAG: Final = 1
+CH_BEFORE: Final = 2
+CH_AFTER: Final = 3
+CH_AT: Final = 4
+"""effective_at (ms)."""
+CH_SEQ: Final = 5
+CH_PREV: Final = 6
+CH_EVENT: Final = 7
+"""Row of the event in `events` that caused it, -1 for a timer."""
+CH_CLOCK: Final = 8
+"""The partition's clock when it was found."""
+CH_WORDS: Final = 9
+
+# --- a customer with changes in this step: words in `touched`, one customer behind another ----------------------------
+TO_ROW: Final = 0
+"""0 if the row was given back since: the customer has no tags."""
+TO_SEQ: Final = 1
+TO_ID_BYTES: Final = 2
+TO_ID: Final = 3
+"""The id, in whole words."""
+TO_FIRST: Final = 1
+"""Place of the first one; 0 means none."""
+
+# --- registers: the partition's scalars, the first words of its memory ------------------------------------------------
+R_CLOCK: Final = 0
+R_SEQ: Final = 1
+R_DIGEST: Final = 2
+R_TOP: Final = 3
+"""First word that was never used."""
+R_ROWS_LIVE: Final = 4
+R_PANES_LIVE: Final = 5
+R_PANES_FREE: Final = 6
+R_TABLE: Final = 7
+R_TABLE_SIZE: Final = 8
+R_WHEEL: Final = 9
+R_WHEEL_MINUTE: Final = 10
+"""Every slot up to this minute has been emptied into the heap."""
+R_WHEEL_COUNT: Final = 11
+R_WHEEL_DRAINED: Final = 12
+"""0 while rows of the present minute are still in their slot."""
+R_HEAP: Final = 13
+R_HEAP_SIZE: Final = 14
+R_HEAP_ROOM: Final = 15
+R_SEEN_GENERATION: Final = 16
+R_SEEN: Final = 17
+"""Table of the current generation of event ids: first word, size, count, clock at its start; then the previous one's."""
+R_SEEN_SIZE: Final = 18
+R_SEEN_COUNT: Final = 19
+R_SEEN_SINCE: Final = 20
+R_BEFORE: Final = 21
+R_BEFORE_SIZE: Final = 22
+R_BEFORE_COUNT: Final = 23
+R_BEFORE_SINCE: Final = 24
+R_SEEN_LIMIT: Final = 25
+R_WIDEST: Final = 26
+"""Most words that a customer's two blocks have held; what making room must reckon with."""
+R_TIMERS_FIRED: Final = 27
+"""Global timers fired since the step began; a customer's own, fired before an event, are R_LATE_TIMERS."""
+R_LATE_TIMERS: Final = 28
+R_OUT_CHANGES: Final = 29
+R_OUT_TOUCHED: Final = 30
+R_TODO: Final = 31
+"""First word of the bitmap of tags to evaluate."""
+R_COUNTS: Final = 32
+"""First of the outcome counters of the step, by `Outcome`."""
+R_FREE: Final = 40
+"""First of the free lists of blocks, by size class."""
+R_STACK: Final = 96
+"""First word of the interpreter's stack."""
+STACK_WORDS: Final = 256
+"""Deepest stack; the compiler refuses a rule that needs more."""
+R_WORDS: Final = R_STACK + STACK_WORDS
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+MINUTE_PANES_UP_TO_MS: Final = 25 * HOUR_MS
+"""Longest window with panes of a minute; longer ones have panes of an hour."""

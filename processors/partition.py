@@ -1,0 +1,136 @@
+"""One partition of the engine: decoded events in, changes out. What the tagger, replay and the examples all run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from processors import step
+from processors import layout as L
+from processors.decoder import Decoded
+from processors.rules.compile import compile_rules
+from processors.rules.program import I64, Program
+from processors.rules.tree import RuleSet
+from processors.state import State, make_room, new_state
+from schemas.outcomes import Outcome
+
+ENGINE_VERSION = 1
+"""Raised when the same journal could give another digest: hashes, order or meaning changed."""
+
+UNLIMITED = 1 << 62
+"""A timer budget that never runs out."""
+
+NO_MOVED_SOURCE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """What one step did. The arrays are the partition's own and hold until its next step."""
+
+    changes: I64
+    """Changes x CH_WORDS, in order of seq."""
+    touched: I64
+    """Customers with changes, one behind another (TO_…), from word TO_FIRST; in order of their first change."""
+    outcomes: tuple[int, ...]
+    """How many records had each `Outcome`."""
+    clock_before: int
+    clock: int
+    timers_fired: int
+    late_timers: int
+    """Timers fired just before an event of their customer, because the budget had left them over."""
+    seq: int
+    digest: int
+    """Sum, modulo 2^64, of the changes' hashes without seq."""
+
+
+class Partition:
+    """State and rules of one partition. Pure but for the state that it advances; not for two threads at once."""
+
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        *,
+        number: int = 0,
+        partitions: int = 1,
+        moved_source: int = NO_MOVED_SOURCE,
+        dedupe_max_ids: int = 4_000_000,
+        program: Program | None = None,
+    ) -> None:
+        """`moved_source` is the position of events.moved among the sources; `program` saves compiling the rules again."""
+        self.rule_set = rule_set
+        self.number = number
+        self._partitions = partitions
+        self._moved_source = moved_source
+        self._program = compile_rules(rule_set) if program is None else program
+        self._state: State = new_state(self._program.g, dedupe_max_ids)
+
+    def step(self, decoded: Decoded, order: I64, clock: int, budget: int = UNLIMITED) -> StepOutput:
+        """Apply the rows `order` of `decoded`, then move the clock to `clock` (ms; it never goes back).
+
+        At most `budget` timers fire, beside those of customers who have events here; the rest fire in later steps. Each
+        row of `decoded.events` gets its outcome.
+        """
+        before = self.clock
+        step.begin_step(self._state.m, self._state.m32, self._state.touched)
+        done = 0
+        while done < order.size:
+            st, pr = self._state, self._program
+            done = step.apply_events(
+                *(st.m, st.m32, st.m8, pr.g, pr.texts, pr.reals, st.changes, st.touched),
+                *(decoded.events, decoded.reals, decoded.buf, order, done, budget),
+                *(self.number, self._partitions, self._moved_source),
+            )
+            if done < order.size:
+                self._state = make_room(self._state, self._program.g)
+        if clock > 0:
+            step.move_clock(self._state.m, clock)
+        while not self._fire_due(budget):
+            self._state = make_room(self._state, self._program.g)
+        return self._output(before)
+
+    def _fire_due(self, budget: int) -> bool:
+        st = self._state
+        return bool(step.fire_due(st.m, st.m32, st.m8, self._program.g, st.changes, st.touched, budget))
+
+    def _output(self, clock_before: int) -> StepOutput:
+        m = self._state.m
+        counts = m[L.R_COUNTS : L.R_COUNTS + len(Outcome)]
+        return StepOutput(
+            changes=self._state.changes[: m[L.R_OUT_CHANGES]],
+            touched=self._state.touched[: m[L.R_OUT_TOUCHED]],
+            outcomes=tuple(counts.tolist()),
+            clock_before=clock_before,
+            clock=self.clock,
+            timers_fired=int(m[L.R_TIMERS_FIRED]),
+            late_timers=int(m[L.R_LATE_TIMERS]),
+            seq=int(m[L.R_SEQ]),
+            digest=int(m[L.R_DIGEST]),
+        )
+
+    @property
+    def clock(self) -> int:
+        """Arrival (ms) of the last record applied, or what it was moved to since; 0 before the first."""
+        return int(self._state.m[L.R_CLOCK])
+
+    @property
+    def state(self) -> State:
+        """The arrays, for those who encode or snapshot them."""
+        return self._state
+
+    def due(self) -> bool:
+        """Whether timers at or before the clock are left over by a budget."""
+        return bool(self._state.m[L.R_WHEEL_MINUTE] < self.clock // L.MINUTE_MS) or bool(
+            self._state.m[L.R_HEAP_SIZE] > 0 and self._state.m[self._state.m[L.R_HEAP]] <= self.clock
+        )
+
+    def sizes(self) -> dict[str, int]:
+        """Customers, panes and bytes held, for metrics."""
+        m = self._state.m
+        return {
+            "rows": int(m[L.R_ROWS_LIVE]),
+            "panes": int(m[L.R_PANES_LIVE]),
+            "bytes": int(m[L.R_TOP]) * 8,
+        }
+
+    def dedupe_horizon_ms(self) -> int:
+        """How far back (ms of clock) every event id is still known."""
+        return max(0, self.clock - int(self._state.m[L.R_BEFORE_SINCE]))

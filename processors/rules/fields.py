@@ -1,0 +1,34 @@
+"""Fields of events as rules name them: those of the event, and `amount`, which is `amount_cents` in units."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from schemas.events import FIELDS, Field
+
+CENTS: Final = 100
+"""Cents in one unit of `amount`."""
+
+
+def field_of(event: str, name: str) -> Field | None:
+    """The stored field behind a name in a rule; None if the event has no such field."""
+    stored = "amount_cents" if name == "amount" else name
+    return next((f for f in FIELDS[event] if f.name == stored), None)
+
+
+def names_of(event: str) -> list[str]:
+    """Every name that a rule may use for a field of `event`."""
+    names = [f.name for f in FIELDS[event]]
+    return ["amount", *names] if "amount_cents" in names else names
+
+
+def is_numeric(field: Field) -> bool:
+    return field.kind in ("int", "cents", "real")
+
+
+def step_of(name: str, field: Field) -> Fraction | None:
+    """The number of which every value is a whole multiple; None for reals, which have none."""
+    if field.kind == "real":
+        return None
+    return Fraction(1, CENTS) if name == "amount" else Fraction(1)

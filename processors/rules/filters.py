@@ -1,0 +1,96 @@
+"""`where`: conditions over the fields of one event, to instructions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from processors import interpret as vm
+from processors.rules import tree as T
+from processors.rules.instructions import OPS, Instruction, Pools, compare_numbers, flip, logic, truth, whole_threshold
+from schemas.events import FIELDS, KINDS, Field
+
+CENTS = 100
+
+
+class FilterCompiler:
+    """Compiles the filters of one event type."""
+
+    def __init__(self, event: str, pools: Pools, default_currency: str) -> None:
+        self._event = event
+        self._pools = pools
+        self._default_currency = default_currency
+
+    def compile(self, expr: T.Expr) -> list[Instruction]:
+        """Instructions that leave the truth of `expr` on the stack."""
+        match expr:
+            case T.Compare(op, T.FieldRef() as left, T.FieldRef() as right):
+                return [self._two_fields(op, left.name, right.name)]
+            case T.Compare(op, T.FieldRef(name), T.Text() | T.Number() as constant):
+                return [self._with_constant(op, name, constant)]
+            case T.Compare(op, T.Text() | T.Number() as constant, T.FieldRef(name)):
+                return [self._with_constant(flip(op), name, constant)]
+            case T.Compare(op, T.Number(a), T.Number(b)):
+                return [truth(compare_numbers(op, a, b))]
+            case T.Compare(op, T.Text(a), T.Text(b)):
+                return [truth((a == b) == (op == "=="))]
+            case T.Member(T.FieldRef(name), values, negated):
+                op = "!=" if negated else "=="
+                tests = [self._with_constant(op, name, v) for v in values]
+                if len(tests) == 1:
+                    return tests
+                return [*tests, (vm.OP_AND if negated else vm.OP_OR, len(tests), 0, 0, 0)]
+            case _:
+                return logic(expr, self.compile)
+
+    def _field(self, name: str) -> tuple[int, Field, int]:
+        """(position, field, whole units in one; 0 for a real) of a field as rules name it."""
+        unit = CENTS if name == "amount" else 1
+        stored = "amount_cents" if name == "amount" else name
+        for position, f in enumerate(FIELDS[self._event]):
+            if f.name == stored:
+                return position, f, 0 if f.kind == "real" else unit
+        raise AssertionError(f"the type check let field {name} of {self._event} through")
+
+    def _with_constant(self, op: T.CompareOp, name: str, constant: T.Text | T.Number) -> Instruction:
+        position, f, unit = self._field(name)
+        if isinstance(constant, T.Number):
+            return self._number(op, position, unit, constant.value)
+        if f.kind == "kind":
+            return (vm.OP_INT, position, OPS[op], KINDS[self._event].index(constant.value), 0)
+        negated = op == "!="
+        # a missing currency is the default one; any other missing text makes a comparison false
+        if_missing = name == "currency" and (constant.value == self._default_currency) != negated
+        return (vm.OP_TEXT, position, self._pools.text(constant.value), int(negated), int(if_missing))
+
+    def _number(self, op: T.CompareOp, position: int, unit: int, value: Fraction) -> Instruction:
+        if unit == 0:
+            return (vm.OP_REAL, position, OPS[op], self._pools.real(value), 0)
+        compared = whole_threshold(op, value * unit)
+        if isinstance(compared, bool):
+            # the field must still be there: every int64 is at or above the least one
+            least = -(2**63)
+            return (vm.OP_INT, position, vm.GE if compared else vm.LT, least, 0)
+        return (vm.OP_INT, position, *compared, 0)
+
+    def _two_fields(self, op: T.CompareOp, left: str, right: str) -> Instruction:
+        a, field_a, unit_a = self._field(left)
+        b, field_b, unit_b = self._field(right)
+        if field_a.kind == "text" and field_b.kind == "text":
+            return (vm.OP_TEXT_FIELDS, a, b, int(op == "!="), 0)
+        return (vm.OP_NUMBER_FIELDS, a, b, OPS[op], unit_a << 32 | unit_b)
+
+
+def names_currency(expr: T.Expr | None) -> bool:
+    """Whether a filter says itself which currencies it wants."""
+    match expr:
+        case T.FieldRef(name):
+            return name == "currency"
+        case T.Compare():
+            return names_currency(expr.left) or names_currency(expr.right)
+        case T.Member():
+            return names_currency(expr.left)
+        case T.Not():
+            return names_currency(expr.item)
+        case T.And() | T.Or():
+            return any(names_currency(i) for i in expr.items)
+    return False

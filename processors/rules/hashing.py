@@ -1,0 +1,76 @@
+"""The two hashes of a rule set: `version` of what it decides, `text_hash` of what people see.
+
+Both are the first 16 hex digits of SHA-256 over canonical JSON (keys sorted, no spaces, UTF-8). Editing a name or a
+colour changes the text hash alone, so nothing is computed again; two ways of writing one condition (spaces, quotes,
+needless parentheses, 24h for 1d) have one version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from processors.rules import tree as T
+from processors.rules.dump import dump
+
+_FORMAT: Final = 1
+"""Raised when equal rules come to mean something else, so that they get another version."""
+_HEX_DIGITS: Final = 16
+
+
+def version_of(tags: Sequence[T.Tag], time_zone: str, default_currency: str) -> str:
+    """Hash of the logic: conditions, levels and their order, timing, zone and currency."""
+    logic = {
+        "format": _FORMAT,
+        "time_zone": time_zone,
+        "default_currency": default_currency,
+        "tags": {tag.id: _logic(tag) for tag in tags},
+    }
+    return _hash(logic)
+
+
+def text_hash_of(tags: Sequence[T.Tag]) -> str:
+    """Hash of everything else that was written: names, texts, class, category, colour, the wording, the examples."""
+    return _hash({tag.id: _text(tag) for tag in tags})
+
+
+def _logic(tag: T.Tag) -> dict[str, Any]:
+    return {
+        "when": _dump(tag.when),
+        "leave": _dump(tag.leave),
+        "tier": [[level.name, dump(level.when)] for level in tag.tiers],
+        "dwell_ms": tag.dwell_ms,
+        "cooldown_ms": tag.cooldown_ms,
+        "expires_ms": tag.expires_ms,
+    }
+
+
+def _text(tag: T.Tag) -> dict[str, Any]:
+    return {
+        "name": tag.name,
+        "describe": tag.describe,
+        "class": tag.class_,
+        "category": tag.category,
+        "colour": tag.colour,
+        "source": tag.source,
+        "examples": [_example(e) for e in tag.examples],
+    }
+
+
+def _example(example: T.Example) -> list[list[Any]]:
+    def rows(items: Iterable[T.Given | T.Then]) -> list[Any]:
+        return [[g.event, g.at_ms, g.fields] if isinstance(g, T.Given) else [g.op, g.at_ms, g.value] for g in items]
+
+    return [rows(example.given), rows(example.then)]
+
+
+def _dump(expr: T.Expr | None) -> str | None:
+    return None if expr is None else dump(expr)
+
+
+def _hash(value: dict[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # a lone surrogate can come from a YAML escape; it must not make a rule set unhashable
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_DIGITS]

@@ -1,0 +1,110 @@
+"""A rule set as the engine's loops read it: one flat array of tables, and the constants.
+
+The first words of `g` say where each table begins; `look(g, SERIES_WORDS, i)` is entry i of a table. Where a table is
+said to hold "the first of" something, what belongs to i is the range [entry i, entry i + 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.jit import inline
+
+I64 = NDArray[np.int64]
+
+CODE: Final = 0
+"""Instructions of five words, see interpret.py."""
+TEXT_AT: Final = 1
+"""First byte of each constant text in `texts`."""
+TYPE_FILTERS: Final = 2
+"""First of the filters of each event type."""
+TYPE_SERIES: Final = 3
+"""Number of series of each event type, and words of all their cells."""
+TYPE_WORDS: Final = 4
+TYPE_MINUTE_WINDOW: Final = 5
+"""Longest window (ms) with panes of a minute on each event type, 0 if none; and with panes of an hour."""
+TYPE_HOUR_WINDOW: Final = 6
+FILTER_START: Final = 7
+"""Each filter's program [start, end); an empty one passes everything."""
+FILTER_END: Final = 8
+FILTER_SERIES: Final = 9
+"""First of the series that each filter feeds."""
+SERIES_PANE_MS: Final = 10
+SERIES_MEASURE: Final = 11
+"""Field that is summed, MEASURE_NONE if none."""
+SERIES_UNIT: Final = 12
+"""Whole units in one: 1, or 10^9 for reals."""
+SERIES_CURRENCY: Final = 13
+"""Text of the currency that is summed, -1 if any."""
+SERIES_WINDOWS: Final = 14
+"""First of the windows of each series, shortest first."""
+SERIES_WORDS: Final = 15
+"""Words of a cell."""
+WINDOW_MS: Final = 16
+"""Length of each window; series.EVER for ever."""
+SERIES_TAGS: Final = 17
+"""First of the tags (in READERS) that read each series."""
+READERS: Final = 18
+TAG_WORDS: Final = 19
+"""Words of each tag's entry."""
+TAG_LEVELS: Final = 20
+"""First of the levels of each tag; a plain tag has one."""
+LEVEL_START: Final = 21
+"""Each level's program [start, end)."""
+LEVEL_END: Final = 22
+LEAVE_START: Final = 23
+"""Each tag's own `leave`, NO_PROGRAM if it has none."""
+LEAVE_END: Final = 24
+TAG_DWELL_MS: Final = 25
+TAG_COOLDOWN_MS: Final = 26
+TAG_TERM_MS: Final = 27
+"""`expires`; 0 if it has none."""
+DEFAULT_TAGS: Final = 28
+"""Tags that are true of a customer of whom nothing is known: evaluated when a row is made."""
+TABLES: Final = 29
+DEFAULT_COUNT: Final = TABLES
+"""Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
+TAG_COUNT: Final = TABLES + 1
+ALL_TAG_WORDS: Final = TABLES + 2
+"""Words of the entries of all tags."""
+MAX_TYPE_WORDS: Final = TABLES + 3
+"""Greatest of TYPE_WORDS, and of TYPE_SERIES."""
+MAX_TYPE_SERIES: Final = TABLES + 4
+HEADER: Final = TABLES + 5
+
+
+class Program(NamedTuple):
+    """Compiled rules."""
+
+    g: I64
+    texts: NDArray[np.uint8]
+    """Constant texts, one behind another."""
+    reals: NDArray[np.float64]
+    """Constants of OP_REAL."""
+
+
+@inline
+def look(g, table, i):  # type: ignore[no-untyped-def]
+    """Entry `i` of a table of the program."""
+    return g[g[table] + i]
+
+
+def pack(tables: Mapping[int, I64]) -> I64:
+    """All tables in one array, behind the header. Every table must be there."""
+    starts = np.zeros(HEADER, np.int64)
+    parts: list[I64] = [starts]
+    top = HEADER
+    for number in range(TABLES):
+        starts[number] = top
+        parts.append(tables[number].reshape(-1))
+        top += tables[number].size
+    starts[DEFAULT_COUNT] = tables[DEFAULT_TAGS].size
+    starts[TAG_COUNT] = tables[TAG_WORDS].size
+    starts[ALL_TAG_WORDS] = tables[TAG_WORDS].sum()
+    starts[MAX_TYPE_WORDS] = tables[TYPE_WORDS].max()
+    starts[MAX_TYPE_SERIES] = tables[TYPE_SERIES].max()
+    return np.concatenate(parts)

@@ -1,0 +1,162 @@
+"""The syntax tree of a rule and the tag that it defines. Plain frozen data: parsing, checking and compiling are elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+CompareOp = Literal["==", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open range [start, end) of characters in the expression's own text; for carets, never for meaning."""
+
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as written, kept exact (19.99 is 1999/100)."""
+
+    value: Fraction
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    value: str
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRef:
+    """A field of the aggregate's event, inside `where`. `amount` is `amount_cents` in units (cents / 100)."""
+
+    name: str
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """`count(event where ..., window)` or `sum(event.field where ..., window)`."""
+
+    func: Literal["count", "sum"]
+    event: str
+    field: str | None
+    where: Expr | None
+    window_ms: int | None
+    """Length of the window in milliseconds; None is `ever`."""
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    op: CompareOp
+    left: Expr
+    right: Expr
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`left in ["a", "b"]`, or `not in`."""
+
+    left: Expr
+    values: tuple[Text | Number, ...]
+    negated: bool
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: Expr
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple[Expr, ...]
+    span: Span = field(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    items: tuple[Expr, ...]
+    span: Span = field(default=Span(), compare=False)
+
+
+Expr = Number | Text | FieldRef | Aggregate | Compare | Member | Not | And | Or
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a tier; levels are tried top down and the first whose `when` is true is the value."""
+
+    name: str
+    when: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One event of an example. `at_ms` counts from the example's 0d."""
+
+    event: str
+    at_ms: int
+    fields: dict[str, str | int | float]
+    """Field name to value; a bare number was `amount` (kept as `amount_cents`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """One expected change of an example."""
+
+    op: Literal["entered", "changed", "left"]
+    at_ms: int
+    value: str | None
+    """The level, where the example names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    given: tuple[Given, ...]
+    then: tuple[Then, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag as defined in YAML, type-checked. Exactly one of `when` and `tiers` is given."""
+
+    id: str
+    name: dict[str, str]
+    describe: dict[str, str]
+    class_: Literal["static", "dynamic", "business"]
+    category: str
+    colour: str | None
+    when: Expr | None
+    leave: Expr | None
+    tiers: tuple[Level, ...]
+    dwell_ms: int
+    cooldown_ms: int
+    expires_ms: int | None
+    examples: tuple[Example, ...]
+    source: dict[str, str]
+    """Text as written of `when`, `leave` and `tier[i]`; shown to people."""
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All tags in force together, in order of tag id (the tag's index, which the engine and evidence use)."""
+
+    tags: tuple[Tag, ...]
+    time_zone: str
+    default_currency: str
+    version: str
+    """16 hex digits: SHA-256 of the logic (trees, timing, zone, currency), not of names, texts, colours or examples."""
+    text_hash: str
+    """16 hex digits: SHA-256 of everything that people see."""

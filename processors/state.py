@@ -1,0 +1,112 @@
+"""The memory of one partition and the output of a step: arrays that the compiled loops fill, and how they grow.
+
+The loops never allocate: they stop where room for the most that one event can need is missing, `make_room` doubles what
+is short, and they go on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors import customers, dedupe, step
+from processors import layout as L
+from processors.rules import program as G
+from processors.timers import HEAP_WORDS, SLOTS
+
+I64 = NDArray[np.int64]
+
+
+class State(NamedTuple):
+    """One partition's memory, as words, int32 halves and bytes; and its output since the step began."""
+
+    m: I64
+    m32: NDArray[np.int32]
+    m8: NDArray[np.uint8]
+    changes: I64
+    """Changes x CH_WORDS."""
+    touched: I64
+    """Customers with changes, one behind another (TO_…)."""
+
+
+def _of(m: I64, changes: I64, touched: I64) -> State:
+    return State(m, m.view(np.int32), m.view(np.uint8), changes, touched)
+
+
+def _reserve(m: I64, words: int) -> int:
+    """Take `words` zeroed words of fresh memory. Returns the first."""
+    at = int(m[L.R_TOP])
+    m[L.R_TOP] = at + words
+    return at
+
+
+_FIRST_TABLE = 2048
+_FIRST_HEAP = 1024
+
+
+def new_state(g: I64, dedupe_max_ids: int) -> State:
+    """An empty partition for the rules `g` that remembers up to `dedupe_max_ids` event ids."""
+    todo = (int(g[G.TAG_COUNT]) >> 6) + 1
+    fixed = L.R_WORDS + SLOTS + _FIRST_TABLE + 2 * dedupe.SMALLEST + _FIRST_HEAP * HEAP_WORDS + todo
+    m = np.zeros(2 * fixed, np.int64)
+    m[L.R_TOP] = L.R_WORDS
+    m[L.R_TODO] = _reserve(m, todo)
+    m[L.R_WHEEL] = _reserve(m, SLOTS)
+    m[L.R_TABLE] = _reserve(m, _FIRST_TABLE)
+    m[L.R_TABLE_SIZE] = _FIRST_TABLE
+    m[L.R_HEAP] = _reserve(m, _FIRST_HEAP * HEAP_WORDS)
+    m[L.R_HEAP_ROOM] = _FIRST_HEAP
+    m[L.R_SEEN] = _reserve(m, dedupe.SMALLEST)
+    m[L.R_BEFORE] = _reserve(m, dedupe.SMALLEST)
+    m[L.R_SEEN_SIZE] = m[L.R_BEFORE_SIZE] = dedupe.SMALLEST
+    m[L.R_SEEN_LIMIT] = max(1, dedupe_max_ids // 2)
+    m[L.R_WHEEL_DRAINED] = 1
+    m[L.R_OUT_TOUCHED] = L.TO_FIRST
+    return _of(m, np.zeros((4096 + 2 * int(g[G.TAG_COUNT]), L.CH_WORDS), np.int64), np.zeros(1 << 15, np.int64))
+
+
+def _grown(array: I64, least: int) -> I64:
+    """A copy with its first dimension at least doubled and at least `least` long, zeros behind."""
+    new = np.zeros((max(2 * array.shape[0], least), *array.shape[1:]), np.int64)
+    new[: array.shape[0]] = array
+    return new
+
+
+def _with_memory(st: State, words: int) -> State:
+    """At least `words` fresh words of memory."""
+    top = int(st.m[L.R_TOP])
+    if top + words < st.m.size:
+        return st
+    return _of(_grown(st.m, top + 2 * words), st.changes, st.touched)
+
+
+def make_room(st: State, g: I64) -> State:
+    """Make larger whatever could be too small for the next event or timer (see step.room_needed).
+
+    Tables that grow leave their old words behind unused: all together less than their present size, for they double.
+    """
+    st = _with_memory(st, int(step.room_needed(st.m, g)))
+    if st.m[L.R_ROWS_LIVE] * 2 >= st.m[L.R_TABLE_SIZE]:
+        size = int(st.m[L.R_TABLE_SIZE]) * 2
+        st = _with_memory(st, size)
+        customers.rehash(st.m, _reserve(st.m, size), size)
+    if st.m[L.R_SEEN_COUNT] * 2 >= st.m[L.R_SEEN_SIZE]:
+        size = int(st.m[L.R_SEEN_SIZE]) * 2
+        st = _with_memory(st, size)
+        dedupe.move_seen(st.m, _reserve(st.m, size), size)
+    if st.m[L.R_HEAP_SIZE] + 2 >= st.m[L.R_HEAP_ROOM]:
+        room = int(st.m[L.R_HEAP_ROOM]) * 2
+        st = _with_memory(st, room * HEAP_WORDS)
+        old, used = int(st.m[L.R_HEAP]), int(st.m[L.R_HEAP_SIZE]) * HEAP_WORDS
+        new = _reserve(st.m, room * HEAP_WORDS)
+        st.m[new : new + used] = st.m[old : old + used]
+        st.m[L.R_HEAP] = new
+        st.m[L.R_HEAP_ROOM] = room
+    st = _with_memory(st, int(step.room_needed(st.m, g)))
+    if st.m[L.R_OUT_CHANGES] + g[G.TAG_COUNT] >= st.changes.shape[0]:
+        st = st._replace(changes=_grown(st.changes, int(st.m[L.R_OUT_CHANGES]) + 2 * int(g[G.TAG_COUNT])))
+    if st.m[L.R_OUT_TOUCHED] + 64 >= st.touched.size:
+        st = st._replace(touched=_grown(st.touched, 0))
+    return st

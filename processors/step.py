@@ -1,0 +1,371 @@
+"""One step of one partition: events in their order, timers on time, changes out. The heart of the engine.
+
+For each event: the clock moves to its arrival; timers due by then fire, oldest first; the event gets its outcome; the
+customer's own timers fire if the others' budget ran out before theirs; it is counted; the rules that it can change are
+evaluated once. The result depends on the order of the events alone, not on how they were cut into steps.
+
+Throughout, `m`, `m32`, `m8` are the partition's memory (layout.py), `g` the compiled rules (rules/program.py), `texts` and
+`consts` their constants, `changes` and `touched` the step's output.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from processors import customers, dedupe, series, tagstate, timers
+from processors import layout as L
+from processors.arena import wide
+from processors.hashing import U, mix64, partition_of
+from processors.interpret import is_text, passes
+from processors.jit import hot, inline, jit
+from processors.rules import program as G
+from processors.rules.program import look
+from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS, FIELDS, MAX_ID_BYTES
+from schemas.outcomes import Dead, Outcome
+
+_SKIPPED: Final = int(Outcome.SKIPPED)
+_DEAD: Final = int(Outcome.DEAD)
+_REKEYED: Final = int(Outcome.REKEYED)
+_DUPLICATE: Final = int(Outcome.DUPLICATE)
+_LATE: Final = int(Outcome.LATE)
+_APPLIED: Final = int(Outcome.APPLIED)
+_TOO_OLD: Final = int(Dead.TIME_TOO_OLD)
+_AHEAD: Final = int(Dead.TIME_AHEAD)
+_MOVED_TWICE: Final = int(Dead.MOVED_TWICE)
+
+_FIELD_CURRENCY: Final = [f.name for f in FIELDS["purchase"]].index("currency")
+"""Position of `currency` among the fields of a purchase."""
+
+MEASURE_NONE: Final = -1
+UNIT_REAL: Final = 1_000_000_000
+"""Reals are summed as whole billionths, so that sums are exact and do not depend on the order of adding."""
+
+
+@inline
+def _mark(m, tag):  # type: ignore[no-untyped-def]
+    """The tag is to be evaluated."""
+    m[m[L.R_TODO] + (tag >> 6)] |= np.int64(1) << (tag & 63)
+
+
+@inline
+def _mark_readers(m, g, sid):  # type: ignore[no-untyped-def]
+    """The tags that read this series are to be evaluated."""
+    for i in range(look(g, G.SERIES_TAGS, sid), look(g, G.SERIES_TAGS, sid + 1)):
+        _mark(m, look(g, G.READERS, i))
+
+
+@jit
+def _touch(m, m32, row, touched):  # type: ignore[no-untyped-def]
+    """Place of the customer in the step's list of those with changes, made if need be."""
+    at = wide(m32[row * 2 + L.ROW_TOUCHED32])
+    if at == 0:
+        at = m[L.R_OUT_TOUCHED]
+        words = customers.id_words(m[row + L.ROW_ID_BYTES])
+        touched[at + L.TO_ROW] = row
+        touched[at + L.TO_ID_BYTES] = m[row + L.ROW_ID_BYTES]
+        for i in range(words):
+            touched[at + L.TO_ID + i] = m[row + L.ROW_WORDS + i]
+        m[L.R_OUT_TOUCHED] = at + L.TO_ID + words
+        m32[row * 2 + L.ROW_TOUCHED32] = at
+    return at
+
+
+@jit
+def _emit(m, m32, changes, touched, row, tag, before, after, now, event):  # type: ignore[no-untyped-def]
+    """Write a change, remember the customer as touched, and add to the digest."""
+    at = _touch(m, m32, row, touched)
+    seq = m[L.R_SEQ] + 1
+    m[L.R_SEQ] = seq
+    c = m[L.R_OUT_CHANGES]
+    changes[c, L.CH_CUSTOMER] = at
+    changes[c, L.CH_TAG] = tag
+    changes[c, L.CH_BEFORE] = before
+    changes[c, L.CH_AFTER] = after
+    changes[c, L.CH_AT] = now
+    changes[c, L.CH_SEQ] = seq
+    changes[c, L.CH_PREV] = m[row + L.ROW_SEQ]
+    changes[c, L.CH_EVENT] = event
+    changes[c, L.CH_CLOCK] = m[L.R_CLOCK]
+    m[L.R_OUT_CHANGES] = c + 1
+    m[row + L.ROW_SEQ] = seq
+    touched[at + L.TO_SEQ] = seq
+    h = mix64(U(m[row + L.ROW_HASH]) ^ (U(now) * U(0x9E3779B97F4A7C15)))
+    h = mix64(h ^ (U(tag) << U(32)) ^ (U(before) << U(16)) ^ U(after) ^ (U(1 if event < 0 else 0) << U(63)))
+    m[L.R_DIGEST] = np.int64(U(m[L.R_DIGEST]) + h)
+
+
+@jit
+def _evaluate(m, m32, g, changes, touched, row, now, event):  # type: ignore[no-untyped-def]
+    """Evaluate the marked tags, and those pending, once each, in the order of tags; clear the marks."""
+    if m32[row * 2 + L.ROW_TIMED32] > 0:
+        tagstate.mark_pending(m, m32, g, row, now)
+    first = m[L.R_TODO]
+    for w in range(first, first + (g[G.TAG_COUNT] >> 6) + 1):
+        bits = U(m[w])
+        if bits == U(0):
+            continue
+        m[w] = 0
+        tag = (w - first) << 6
+        while bits != U(0):
+            if bits & U(0xFF) == U(0):
+                bits >>= U(8)
+                tag += 8
+                continue
+            if bits & U(1) != U(0):
+                before, after = tagstate.evaluate_tag(m, m32, g, row, tag, now)
+                if before != after:
+                    _emit(m, m32, changes, touched, row, tag, before, after, now, event)
+            bits >>= U(1)
+            tag += 1
+
+
+@hot
+def _settle(m, m32, m8, g, touched, row):  # type: ignore[no-untyped-def]
+    """After an evaluation: set the customer's timer, or give the row back if nothing is left of them."""
+    words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
+    m[L.R_WIDEST] = max(m[L.R_WIDEST], words)
+    due = series.least_leave(m, m32, g, row)
+    if m32[row * 2 + L.ROW_TIMED32] > 0:
+        due = min(due, tagstate.least_due(m, m32, g, row))
+    m[row + L.ROW_DUE] = due
+    if due < L.FAR:
+        timers.arm(m, m32, m8, row, due)
+    elif words == 0:
+        timers.disarm(m, m32, row)
+        at = wide(m32[row * 2 + L.ROW_TOUCHED32])
+        if at != 0:
+            touched[at + L.TO_ROW] = 0
+        customers.remove(m, row)
+
+
+@jit
+def _fire(m, m32, m8, g, changes, touched, row):  # type: ignore[no-untyped-def]
+    """Everything of the customer that is due at ROW_DUE happens, then the rules are evaluated once."""
+    now = m[row + L.ROW_DUE]
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    emptied = False
+    while at < end:
+        sid = wide(m32[at * 2 + L.CELL_SERIES32])
+        if m[at + L.CELL_LEAVES] <= now:
+            series.refresh(m, m32, g, at, now)
+            _mark_readers(m, g, sid)
+            emptied = emptied or series.is_empty(m, m32, g, at)
+        at += look(g, G.SERIES_WORDS, sid)
+    if emptied:
+        series.drop_empty(m, m32, g, row)
+    _evaluate(m, m32, g, changes, touched, row, now, np.int64(-1))
+    _settle(m, m32, m8, g, touched, row)
+
+
+@hot
+def _has_room(m, g, changes, touched):  # type: ignore[no-untyped-def]
+    """Whether there is room for the most that one event or timer can need."""
+    room = m[L.R_TOP] + room_needed(m, g) < m.size
+    room = room and m[L.R_ROWS_LIVE] * 2 < m[L.R_TABLE_SIZE]
+    room = room and m[L.R_SEEN_COUNT] * 2 < m[L.R_SEEN_SIZE]
+    room = room and m[L.R_HEAP_SIZE] + 2 < m[L.R_HEAP_ROOM]
+    room = room and m[L.R_OUT_CHANGES] + g[G.TAG_COUNT] < changes.shape[0]
+    return room and m[L.R_OUT_TOUCHED] + 64 < touched.size
+
+
+@hot
+def room_needed(m, g):  # type: ignore[no-untyped-def]
+    """Words of memory that one event or timer may take at most."""
+    # a block is at most 3/2 of what it must hold, and growing to it by cells takes up to 3.4 times that (1 / (1 - 2^-0.5))
+    blocks = 6 * (m[L.R_WIDEST] + g[G.MAX_TYPE_WORDS] + g[G.ALL_TAG_WORDS])
+    row = 2 * (L.ROW_WORDS + customers.id_words(MAX_ID_BYTES))
+    return blocks + row + L.PANE_WORDS * g[G.MAX_TYPE_SERIES] + 64
+
+
+@jit
+def fire_due(m, m32, m8, g, changes, touched, budget):  # type: ignore[no-untyped-def]
+    """Fire timers due by the clock, oldest first, until `budget` have fired in this step. Returns False for lack of room."""
+    clock = m[L.R_CLOCK]
+    while m[L.R_TIMERS_FIRED] < budget:
+        if not _has_room(m, g, changes, touched):
+            return False
+        row = timers.next_due(m, m32, m8, clock)
+        if row == timers.NO_ROOM:
+            return False
+        if row == timers.NONE_DUE:
+            return True
+        m[L.R_TIMERS_FIRED] += 1
+        _fire(m, m32, m8, g, changes, touched, row)
+    return True
+
+
+@hot
+def _dead_or_rekeyed(events, e, buf, clock, partition, partitions, moved_source):  # type: ignore[no-untyped-def]
+    """Outcome of an event as far as it is decided without state: SKIPPED, DEAD, REKEYED, or -1."""
+    code = events[e, L.EV_CODE]
+    if code == L.CODE_TOMBSTONE:
+        return _SKIPPED
+    if code != L.CODE_OK:
+        return _DEAD
+    if events[e, L.EV_TIME] < EARLIEST_EVENT_MS:
+        events[e, L.EV_CODE] = _TOO_OLD
+        return _DEAD
+    ahead = events[e, L.EV_TIME] - clock
+    if ahead > AHEAD_IS_DEAD_MS:
+        events[e, L.EV_CODE] = _AHEAD
+        return _DEAD
+    if ahead > AHEAD_IS_NOW_MS:
+        events[e, L.EV_TIME] = clock
+    ref = events[e, L.EV_CUSTOMER]
+    if partitions > 1 and partition_of(buf, ref >> 32, ref & 0xFFFFFFFF, partitions) != partition:
+        if events[e, L.EV_SOURCE] == moved_source:
+            events[e, L.EV_CODE] = _MOVED_TWICE
+            return _DEAD
+        return _REKEYED
+    return -1
+
+
+@inline
+def _is_late(g, event_type, event_time, clock):  # type: ignore[no-untyped-def]
+    """Whether an event is older than every window on its type (of which there is at least one)."""
+    minute = look(g, G.TYPE_MINUTE_WINDOW, event_type)
+    hour = look(g, G.TYPE_HOUR_WINDOW, event_type)
+    late = minute != 0 or hour != 0
+    if minute != 0 and (event_time // L.MINUTE_MS + 1) * L.MINUTE_MS + minute > clock:
+        late = False
+    if hour != 0 and (event_time // L.HOUR_MS + 1) * L.HOUR_MS + hour > clock:
+        late = False
+    return late
+
+
+@hot
+def _measure(g, texts, sid, events, reals, e, buf):  # type: ignore[no-untyped-def]
+    """What the event adds to the series' sum, in the series' unit; 0 where the field is missing."""
+    slot = look(g, G.SERIES_MEASURE, sid)
+    if slot == MEASURE_NONE or (events[e, L.EV_PRESENT] >> slot) & 1 == 0:
+        return np.int64(0)
+    if look(g, G.SERIES_UNIT, sid) == UNIT_REAL:
+        return np.int64(np.rint(reals[e, L.EV_FIELDS + slot] * UNIT_REAL))
+    currency = look(g, G.SERIES_CURRENCY, sid)
+    if currency >= 0 and (events[e, L.EV_PRESENT] >> _FIELD_CURRENCY) & 1:
+        if not is_text(g, texts, currency, buf, events[e, L.EV_FIELDS + _FIELD_CURRENCY]):
+            return np.int64(0)
+    return events[e, L.EV_FIELDS + slot]
+
+
+@inline
+def _within(g, sid, event_time, clock):  # type: ignore[no-untyped-def]
+    """Whether the longest window of the series still holds the event's pane."""
+    longest = look(g, G.WINDOW_MS, look(g, G.SERIES_WINDOWS, sid + 1) - 1)
+    pane_ms = look(g, G.SERIES_PANE_MS, sid)
+    return longest == series.EVER or (event_time // pane_ms + 1) * pane_ms + longest > clock
+
+
+@hot
+def _count(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
+    """Add the event to every series whose filter it passes; mark the tags that read them."""
+    event_type = events[e, L.EV_TYPE]
+    event_time = events[e, L.EV_TIME]
+    clock = m[L.R_CLOCK]
+    for f in range(look(g, G.TYPE_FILTERS, event_type), look(g, G.TYPE_FILTERS, event_type + 1)):
+        start = look(g, G.FILTER_START, f)
+        if not passes(m, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf):
+            continue
+        for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
+            if not _within(g, sid, event_time, clock):
+                continue
+            at = series.find_cell(m, m32, g, row, sid)
+            if at == 0:
+                at = series.add_cell(m, m32, g, row, sid)
+            series.add(m, m32, g, at, event_time, clock, 1, _measure(g, texts, sid, events, reals, e, buf))
+            _mark_readers(m, g, sid)
+
+
+@jit
+def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf):  # type: ignore[no-untyped-def]
+    """Dedupe, count and evaluate one readable event of this partition. Returns its outcome."""
+    clock = m[L.R_CLOCK]
+    if dedupe.is_duplicate(m, events[e, L.EV_ID_HASH], clock):
+        return _DUPLICATE
+    ref = events[e, L.EV_CUSTOMER]
+    hash64 = events[e, L.EV_CUSTOMER_HASH]
+    row = customers.find(m, m8, hash64, buf, ref >> 32, ref & 0xFFFFFFFF)
+    if row == 0:
+        row = customers.create(m, m32, m8, hash64, buf, ref >> 32, ref & 0xFFFFFFFF)
+        for i in range(g[G.DEFAULT_COUNT]):
+            _mark(m, look(g, G.DEFAULT_TAGS, i))
+    _count(m, m32, g, texts, consts, row, events, reals, e, buf)
+    _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e))
+    _settle(m, m32, m8, g, touched, row)
+    if _is_late(g, events[e, L.EV_TYPE], events[e, L.EV_TIME], clock):
+        return _LATE
+    return _APPLIED
+
+
+@jit
+def _fire_own(m, m32, m8, g, changes, touched, events, e, buf):  # type: ignore[no-untyped-def]
+    """Fire what the event's own customer has due, for when the budget left it over. Returns False for lack of room."""
+    ref = events[e, L.EV_CUSTOMER]
+    while True:
+        row = customers.find(m, m8, events[e, L.EV_CUSTOMER_HASH], buf, ref >> 32, ref & 0xFFFFFFFF)
+        if row == 0 or m[row + L.ROW_DUE] > m[L.R_CLOCK]:
+            return True
+        if not _has_room(m, g, changes, touched):
+            return False
+        m[L.R_LATE_TIMERS] += 1
+        _fire(m, m32, m8, g, changes, touched, row)
+
+
+@hot
+def move_clock(m, clock):  # type: ignore[no-untyped-def]
+    """The clock never goes back; before its first value nothing can be due."""
+    if m[L.R_CLOCK] == 0:
+        m[L.R_WHEEL_MINUTE] = clock // L.MINUTE_MS
+        m[L.R_SEEN_GENERATION] = clock // dedupe.GENERATION_MS
+        m[L.R_SEEN_SINCE] = clock
+        m[L.R_BEFORE_SINCE] = clock
+    if clock > m[L.R_CLOCK]:
+        m[L.R_CLOCK] = clock
+
+
+@jit
+def apply_events(  # type: ignore[no-untyped-def]
+    m, m32, m8, g, texts, consts, changes, touched, events, reals, buf, order, start, budget, partition, partitions, moved
+):
+    """Apply the events `order[start:]` (rows of `events`), one after the other.
+
+    `buf` holds the payloads, `reals` is `events` seen as doubles, `moved` the source that is events.moved. Stops early
+    when room is short and returns the position in `order` that it reached: the caller makes room and calls again, with
+    the same result.
+    """
+    for k in range(start, order.size):
+        e = order[k]
+        move_clock(m, events[e, L.EV_ARRIVAL])
+        if not fire_due(m, m32, m8, g, changes, touched, budget):
+            return k
+        outcome = _dead_or_rekeyed(events, e, buf, m[L.R_CLOCK], partition, partitions, moved)
+        if outcome < 0:
+            if not _fire_own(m, m32, m8, g, changes, touched, events, e, buf):
+                return k
+            if not _has_room(m, g, changes, touched):
+                return k
+            outcome = _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf)
+        events[e, L.EV_OUTCOME] = outcome
+        m[L.R_COUNTS + outcome] += 1
+    return order.size
+
+
+@jit
+def begin_step(m, m32, touched):  # type: ignore[no-untyped-def]
+    """Forget the last step's output and counts."""
+    at = L.TO_FIRST
+    while at < m[L.R_OUT_TOUCHED]:
+        row = touched[at + L.TO_ROW]
+        if row != 0:
+            m32[row * 2 + L.ROW_TOUCHED32] = 0
+        at += L.TO_ID + customers.id_words(touched[at + L.TO_ID_BYTES])
+    m[L.R_OUT_CHANGES] = 0
+    m[L.R_OUT_TOUCHED] = L.TO_FIRST
+    m[L.R_TIMERS_FIRED] = 0
+    m[L.R_LATE_TIMERS] = 0
+    m[L.R_DIGEST] = 0
+    for i in range(8):
+        m[L.R_COUNTS + i] = 0

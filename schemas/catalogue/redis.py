@@ -1,0 +1,23 @@
+"""TS-P: what can be wrong with Redis and the projection into it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.catalogue.entry import Entry
+
+ENTRIES: Final[dict[str, Entry]] = {
+    "TS-P101": Entry(
+        title="Redis does not answer",
+        why="The address in `redis.url` is wrong, or Redis is down. Tags go on being computed; only their copy in "
+        "Redis stands still.",
+        cure="Start Redis or correct the setting; the projector goes on by itself once it answers.",
+        example="TAGSTREAM_REDIS__URL=redis://localhost:1",
+    ),
+    "TS-P102": Entry(
+        title="Redis refuses to write",
+        why="It is out of memory, a read-only replica, or its user may not write.",
+        cure="Raise `maxmemory`, or point `redis.url` at the primary and a user who may write.",
+        example="redis-cli config set maxmemory 1mb",
+    ),
+}

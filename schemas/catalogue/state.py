@@ -1,0 +1,36 @@
+"""TS-S: what can be wrong with the journal, the state and recovery."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.catalogue.entry import Entry
+
+ENTRIES: Final[dict[str, Entry]] = {
+    "TS-S101": Entry(
+        title="The journal is empty but tags are published",
+        why="`tags.current` holds tags of this partition while `tags.journal` holds no record of how they came about: "
+        "the journal was deleted, or this is another cluster's copy. Going on would number changes from the start.",
+        cure="Restore `tags.journal`, or delete `tags.current` and `tags.changes` too and start from nothing.",
+        example="kafka-topics.sh --delete --topic tags.journal",
+    ),
+    "TS-S102": Entry(
+        title="The digest of a step differs from the journal's",
+        why="Folding the same events again by the same engine gave other changes than were published. The sources were "
+        "changed or cut, or there is a defect in the engine.",
+        cure="Leave this partition stopped, keep its topics as they are, and run `tagstream verify`.",
+        example="an events topic that was deleted and filled again",
+    ),
+    "TS-S103": Entry(
+        title="A journal record cannot be read",
+        why="It was written by a later version of tagstream, or its bytes are damaged.",
+        cure="Run the version that wrote it; if it is the same, look at the broker's disks.",
+        example="starting an older version after an upgrade",
+    ),
+    "TS-S104": Entry(
+        title="Events that the journal names are gone from their topic",
+        why="The state is rebuilt from the events, and the topic's retention has deleted some of them.",
+        cure="Set the retention of the events topics to at least the longest window, and restore the topic.",
+        example="retention.ms=604800000 on events.purchase with a rule over 90 days",
+    ),
+}

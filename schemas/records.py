@@ -1,0 +1,344 @@
+"""The records that tagstream itself writes and reads back: a change, a customer's tags, a command, the journal.
+
+Each is a frozen dataclass whose fields have the names and units of its Avro file (times are milliseconds since the
+epoch). `to_avro` gives a topic's value, in single-object encoding, or in Confluent framing if the schema's id is given;
+`from_avro` reads either; `to_json` and `from_json` are the same fields as JSON; `from_value` tells them apart by the
+first byte. Reading raises EventError and nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, Self
+
+import orjson
+from fastavro.validation import validate
+
+from schemas.errors import EventError
+from schemas.framing import frame_confluent, frame_single, read_framed
+from schemas.outcomes import Dead, Outcome
+from schemas.registry import OWN_WRITERS, SCHEMAS, Writers
+
+Value = bool | str | float | tuple[str, ...]
+"""What a tag can be: true for a plain one, a level, a number, or a set of keys."""
+
+Op = Literal["entered", "changed", "left"]
+Origin = Literal["live", "timer", "backfill", "manual", "model", "erasure"]
+CommandKind = Literal["assign", "remove", "score", "erase"]
+JournalKind = Literal["claim", "step", "changeover"]
+
+SPECVERSION: Final = "1.0"
+"""The version of CloudEvents whose attributes a change has."""
+
+SOURCE: Final = "tagstream"
+"""CloudEvents' `source` where the user sets none."""
+
+CLOCK_KEY: Final = "@clock"
+"""The key in `tags.current` under which a partition says how far it has come."""
+
+CLAIM_EPOCH: Final = -1
+"""The epoch within a claim: it is the claim's own offset, which is not known before it is written."""
+
+
+class _Record(ABC):
+    """What the records have in common: from and to bytes by way of a dictionary of plain values."""
+
+    __slots__ = ()
+    schema_name: ClassVar[str]
+
+    @abstractmethod
+    def to_record(self) -> dict[str, Any]:
+        """Plain values by the names of the Avro file."""
+
+    @classmethod
+    @abstractmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """The reverse of `to_record`, of values known to fit the Avro file. Raises EventError."""
+
+    def to_avro(self, schema_id: int | None = None) -> bytes:
+        """A topic's value; `schema_id` is the schema's id in the schema registry if there is one."""
+        if schema_id is None:
+            return frame_single(self.schema_name, self.to_record())
+        return frame_confluent(schema_id, self.schema_name, self.to_record())
+
+    @classmethod
+    def from_avro(cls, value: bytes, writers: Writers = OWN_WRITERS) -> Self:
+        """Read a value in either framing. Raises EventError as `framing.read_framed`."""
+        return cls.from_record(read_framed(cls.schema_name, value, writers))
+
+    def to_json(self) -> bytes:
+        """A JSON object on one line, without a line break."""
+        return orjson.dumps(self.to_record())
+
+    @classmethod
+    def from_json(cls, value: bytes) -> Self:
+        """Read a JSON object; unknown fields are ignored. Raises EventError: BAD_JSON, MISSING_FIELD, WRONG_TYPE."""
+        try:
+            given = orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise EventError(Dead.BAD_JSON, str(error)) from error
+        if not isinstance(given, dict):
+            raise EventError(Dead.BAD_JSON, f"a {type(given).__name__} where an object belongs")
+        record: dict[str, Any] = {}
+        for field in SCHEMAS[cls.schema_name].raw["fields"]:
+            name = field["name"]
+            if name not in given and "default" not in field:
+                raise EventError(Dead.MISSING_FIELD, name)
+            record[name] = given.get(name, field.get("default"))
+        if not validate(record, SCHEMAS[cls.schema_name].parsed, raise_errors=False):
+            raise EventError(Dead.WRONG_TYPE, f"not a {cls.schema_name}")
+        return cls.from_record(record)
+
+    @classmethod
+    def from_value(cls, value: bytes, writers: Writers = OWN_WRITERS) -> Self:
+        """Read a topic's value, JSON or Avro by its first byte. Raises EventError as the two do."""
+        return cls.from_json(value) if value.startswith(b"{") else cls.from_avro(value, writers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(_Record):
+    """One change of one tag of one customer; a value of `tags.changes`."""
+
+    schema_name: ClassVar[str] = "change"
+
+    id: str
+    """`change_id(partition, seq)`."""
+    customer_id: str
+    tag: str
+    op: Op
+    before: Value | None
+    """The value until now; None: the customer did not have the tag."""
+    after: Value | None
+    effective_at: int
+    emitted_at: int
+    seq: int
+    prev_seq: int
+    """Number of this customer's previous change; 0: none known."""
+    rule_version: str
+    epoch: int
+    origin: Origin
+    run_id: str | None = None
+    cause: str | None = None
+    """event_id of the event that brought it about."""
+    cause_time: int | None = None
+    """The time that brought it about, if no event did."""
+    source: str = SOURCE
+
+    @property
+    def type(self) -> str:
+        """CloudEvents' `type`."""
+        return f"tagstream.tag.{self.op}"
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "specversion": SPECVERSION,
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "customer_id": self.customer_id,
+            "tag": self.tag,
+            "op": self.op,
+            "before": _plain(self.before),
+            "after": _plain(self.after),
+            "effective_at": self.effective_at,
+            "emitted_at": self.emitted_at,
+            "seq": self.seq,
+            "prev_seq": self.prev_seq,
+            "rule_version": self.rule_version,
+            "epoch": self.epoch,
+            "origin": self.origin,
+            "run_id": self.run_id,
+            "cause": self.cause,
+            "cause_time": self.cause_time,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        given = {name: value for name, value in record.items() if name not in ("specversion", "type")}
+        return cls(**given | {"before": _frozen(record["before"]), "after": _frozen(record["after"])})
+
+
+def change_id(partition: int, seq: int) -> str:
+    """The id of a change: the same after any crash, so a reader can drop repeats by it."""
+    return f"{partition}-{seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class TagValue:
+    """One tag that a customer has."""
+
+    tag: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current(_Record):
+    """All tags of one customer, or how far a partition has come (`customer_id` is CLOCK_KEY, no tags)."""
+
+    schema_name: ClassVar[str] = "current"
+
+    customer_id: str
+    partition: int
+    epoch: int
+    seq: int
+    clock: int
+    """The partition's clock in milliseconds since the epoch when this was written."""
+    rule_version: str
+    tags: tuple[TagValue, ...] = ()
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether this is the partition's clock and not a customer."""
+        return self.customer_id == CLOCK_KEY
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "customer_id": self.customer_id,
+            "partition": self.partition,
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "clock": self.clock,
+            "rule_version": self.rule_version,
+            "tags": [{"tag": tag.tag, "value": _plain(tag.value)} for tag in self.tags],
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        tags = tuple(TagValue(tag["tag"], _present(tag["value"])) for tag in record["tags"])
+        return cls(**record | {"tags": tags})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(_Record):
+    """What a person or a model says about a customer; a value of `tags.commands`."""
+
+    schema_name: ClassVar[str] = "command"
+
+    command_id: str
+    customer_id: str
+    kind: CommandKind
+    tag: str | None
+    """None for an erasure."""
+    value: Value | None
+    """The value assigned; None: the customer is to be without the tag."""
+    reason: str | None
+    actor: str
+    until: int | None
+    """End of the assignment's term; None: it has none."""
+    issued_at: int
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "command_id": self.command_id,
+            "customer_id": self.customer_id,
+            "kind": self.kind,
+            "tag": self.tag,
+            "value": _plain(self.value),
+            "reason": self.reason,
+            "actor": self.actor,
+            "until": self.until,
+            "issued_at": self.issued_at,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        return cls(**record | {"value": _frozen(record["value"])})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRange:
+    """Offsets [first, next) of one merged topic of the partition."""
+
+    topic: str
+    first: int
+    next: int
+    """The next record to apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadCount:
+    """How many records of a step were dead for one reason; `code` is the value of a `Dead`."""
+
+    code: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRecord(_Record):
+    """One record of a partition's journal."""
+
+    schema_name: ClassVar[str] = "journal"
+
+    kind: JournalKind
+    epoch: int
+    """Offset of the writer's claim; CLAIM_EPOCH in the claim itself."""
+    step: int
+    partition: int
+    sources: tuple[SourceRange, ...]
+    clock_before: int
+    clock_after: int
+    rule_version: str
+    engine_version: int
+    timers_fired: int
+    outcomes: tuple[int, ...]
+    """Counts by `Outcome`."""
+    last_seq: int
+    digest: int
+    """Sum of the changes' hashes modulo 2^64, as a signed number of 64 bits."""
+    dead: tuple[DeadCount, ...] = ()
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        assert len(self.outcomes) == len(Outcome), f"{len(self.outcomes)} outcomes"
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "epoch": self.epoch,
+            "step": self.step,
+            "partition": self.partition,
+            "sources": [{"topic": s.topic, "first": s.first, "next": s.next} for s in self.sources],
+            "clock_before": self.clock_before,
+            "clock_after": self.clock_after,
+            "rule_version": self.rule_version,
+            "engine_version": self.engine_version,
+            "timers_fired": self.timers_fired,
+            "outcomes": list(self.outcomes),
+            "last_seq": self.last_seq,
+            "digest": self.digest,
+            "dead": [{"code": d.code, "count": d.count} for d in self.dead],
+            "note": self.note,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        outcomes = tuple(record["outcomes"])
+        if len(outcomes) > len(Outcome):
+            raise EventError(Dead.WRONG_TYPE, f"{len(outcomes)} outcomes, written by a later version")
+        nested = {
+            # Outcomes are only ever added at the end: an earlier version counted none of those it did not know.
+            "outcomes": outcomes + (0,) * (len(Outcome) - len(outcomes)),
+            "sources": tuple(SourceRange(s["topic"], s["first"], s["next"]) for s in record["sources"]),
+            "dead": tuple(DeadCount(d["code"], d["count"]) for d in record["dead"]),
+        }
+        return cls(**record | nested)
+
+
+def _plain(value: Value | None) -> Any:
+    """A value as Avro and JSON have it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _frozen(value: Any) -> Value | None:
+    return None if value is None else _present(value)
+
+
+def _present(value: Any) -> Value:
+    """A value read back; a number is a float however JSON wrote it."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    assert isinstance(value, bool | str | float)
+    return value

@@ -1,0 +1,1 @@
+"""Where records come from and go to: Kafka, Redis, settings, the clock, metrics, the command line."""

@@ -1,0 +1,100 @@
+"""The command `tagstream`: each of its commands is the function `command` in the module of its name beside this one.
+
+The modules import what is heavy inside that function, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from schemas.errors import RuleError, TagstreamError
+from streams.settings import CONFIG_VARIABLE
+
+__all__ = ["COMMANDS", "app", "main"]
+
+COMMANDS: Final = (
+    "demo",
+    "run",
+    "tagger",
+    "projector",
+    "replay",
+    "check",
+    "tail",
+    "topics",
+    "doctor",
+    "config",
+)
+"""In the order of the help."""
+ERROR_EXIT: Final = 2
+"""An error with a number: what was asked for could not be done, and the message says what to do about it."""
+
+app = typer.Typer(
+    name="tagstream",
+    help="Real-time customer tags: events in through Kafka, live tags out to Kafka and Redis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _options(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="File with settings (TOML or YAML); default: tagstream.toml or tagstream.yaml, if there."),
+    ] = None,
+) -> None:
+    if config is not None:
+        # In the environment, processes that a command starts see it as well, wherever they run.
+        os.environ[CONFIG_VARIABLE] = str(config.resolve())
+
+
+def _register() -> None:
+    for name in COMMANDS:
+        module = f"streams.cli.{name}"
+        try:
+            found = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            continue
+        app.command(name)(found.command)
+
+
+_register()
+
+
+def main() -> None:
+    """The console script. Errors with a number are shown as two lines, not as a traceback, and exit with 2."""
+    try:
+        app()
+    except TagstreamError as error:
+        _show(error)
+        sys.exit(ERROR_EXIT)
+    except ExceptionGroup as group:
+        numbered, others = group.split(TagstreamError)
+        if others is not None or numbered is None:
+            raise
+        for each in numbered.exceptions:
+            assert isinstance(each, TagstreamError)
+            _show(each)
+        sys.exit(ERROR_EXIT)
+
+
+def _show(error: TagstreamError) -> None:
+    if isinstance(error, RuleError):
+        typer.echo(error.render(), err=True)
+        return
+    typer.secho(f"{error.code}: ", err=True, nl=False, bold=True, fg=typer.colors.RED)
+    typer.echo(error.message, err=True)
+    typer.echo(f"  Cure: {error.cure}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""What to type next, with the addresses of this run."""
+
+from __future__ import annotations
+
+import shlex
+
+from streams.demo.place import Place
+from streams.local.ports import HOST
+
+
+def where_to_look(place: Place, customer_id: str, metrics_port: int) -> list[str]:
+    """Commands to copy, with the addresses of this run."""
+    kafka, prefix = place.kafka.bootstrap, place.kafka.topic_prefix
+    event = '{"event_id": "me-1", "customer_id": "me", "event_time": "\'$(date -u +%FT%TZ)\'", "amount_cents": 120000}'
+    variables = f"TAGSTREAM_KAFKA__BOOTSTRAP={kafka}" + (f" TAGSTREAM_KAFKA__TOPIC_PREFIX={prefix}" if prefix else "")
+    tags = f"redis-cli -u {shlex.quote(place.redis.url)} HGETALL {place.redis.key_prefix}tags:"
+    return [
+        "Where to look next:",
+        f"  a customer's tags   {tags}{shlex.quote(customer_id)}",
+        f"  the changes         {variables} tagstream tail",
+        f"  the live events     kcat -b {kafka} -C -o end -t {prefix}events.browse",
+        f"  an event of yours   echo '{event}' |",
+        f"                      kcat -P -b {kafka} -t {prefix}events.purchase -k me"
+        " -X topic.partitioner=murmur2_random",
+        f"                      {tags}me",
+        f"  metrics             http://{HOST}:{metrics_port}/metrics",
+        "Stop with Ctrl-C.",
+    ]

@@ -1,0 +1,1 @@
+"""Kafka and Redis as child processes of the demo and the tests."""

@@ -1,0 +1,219 @@
+"""The projector's side of Kafka: `tags.current`, its partitions shared out by a consumer group.
+
+The group's offsets are not used. Partitions that are assigned lie still until the loop says from where to read them,
+for only Redis knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError as Code
+from confluent_kafka.admin import AdminClient
+
+from schemas.errors import KafkaError
+from streams.metrics import REBALANCES, RebalanceEvent
+from streams.projector.batch import Record
+from streams.projector.start import Extent
+from streams.settings import KafkaSettings
+from streams.topics import CURRENT
+
+__all__ = ["Fetched", "KafkaSource", "Source"]
+
+MAX_RECORDS: Final = 4_000
+"""In one batch. A fifth of a second's work at full speed, so that readers' clocks move smoothly while catching up."""
+ASK_TIMEOUT_S: Final = 10.0
+
+_LOG = structlog.get_logger(__name__)
+_READ_ANEW: Final = frozenset(
+    {Code._AUTO_OFFSET_RESET, Code.OFFSET_OUT_OF_RANGE, Code.UNKNOWN_TOPIC_OR_PART, Code._UNKNOWN_PARTITION}
+)
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What one poll brought."""
+
+    records: dict[int, list[Record]] = field(default_factory=dict)
+    """By partition, offsets rising."""
+    ended: set[int] = field(default_factory=set)
+    """Partitions whose end was reached; records of theirs that came with it lie before it."""
+    reassigned: bool = False
+    """The partitions that are ours have changed. Nothing else of this poll counts."""
+    astray: bool = False
+    """A partition can't be read where it was to be: its start must be decided anew."""
+
+
+class Source(Protocol):
+    """Where the projector reads. Only its own thread calls."""
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions that are ours to read."""
+        ...
+
+    def poll(self, timeout_s: float) -> Fetched:
+        """Waits for the first record up to that long, then takes what is there. Must be called all the time."""
+        ...
+
+    def extents(self) -> dict[int, Extent]:
+        """Each of our partitions as the broker has it now. Blocks; raises KafkaException if the broker does not say."""
+        ...
+
+    def read_from(self, offsets: Mapping[int, int]) -> None:
+        """From now on `poll` brings these partitions from these offsets on, and no others."""
+        ...
+
+    def stop_reading(self) -> None:
+        """From now on `poll` brings no records. Our partitions stay ours."""
+        ...
+
+    def lags(self) -> dict[int, int]:
+        """Records of each partition being read that are not fetched yet, as far as known without asking."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the group; the others take over."""
+        ...
+
+
+class KafkaSource:
+    """The source on a real broker. Raises KafkaError TS-K101 or TS-K102 if there is no broker or no topic."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._topic = CURRENT.named(settings)
+        self._assigned: frozenset[int] = frozenset()
+        self._reassigned = False
+        self._reading: dict[int, int] = {}
+        # librdkafka gives up on futures when their client is gone, so it is kept.
+        self._admin = AdminClient(dict[str, str | int | float | bool](settings.client_config()))
+        self._check_topic(settings.bootstrap)
+        self._consumer = Consumer(_consumer_config(settings))
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        return self._assigned
+
+    def poll(self, timeout_s: float) -> Fetched:
+        fetched = Fetched()
+        # `consume` alone would wait for its last record as long as for its first.
+        first = self._consumer.poll(timeout_s)
+        if first is not None:
+            self._take(first, fetched)
+            for message in self._consumer.consume(MAX_RECORDS, 0):
+                self._take(message, fetched)
+        if self._reassigned:
+            self._reassigned = False
+            return Fetched(reassigned=True)
+        return fetched
+
+    def _take(self, message: Message, fetched: Fetched) -> None:
+        error = message.error()
+        partition, offset = message.partition(), message.offset()
+        if error is None:
+            assert partition is not None
+            assert offset is not None
+            records = fetched.records.get(partition)
+            if records is None:
+                records = fetched.records[partition] = []
+            records.append((offset, message.key(), message.value()))
+            self._reading[partition] = offset + 1
+        elif error.code() == Code._PARTITION_EOF:
+            assert partition is not None
+            fetched.ended.add(partition)
+        elif error.fatal():
+            raise KafkaError("TS-K104", f"The consumer of {self._topic} cannot go on: {error.str()}")
+        else:
+            _LOG.warning("projector.kafka_error", topic=self._topic, partition=partition, error=error.str())
+            fetched.astray |= error.code() in _READ_ANEW
+
+    def extents(self) -> dict[int, Extent]:
+        topic_id = self._topic_id()
+        extents = {}
+        for partition in sorted(self._assigned):
+            bounds = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), ASK_TIMEOUT_S)
+            if bounds is None:
+                raise KafkaException(Code(Code._TIMED_OUT))
+            extents[partition] = Extent(topic_id, *bounds)
+        return extents
+
+    def read_from(self, offsets: Mapping[int, int]) -> None:
+        # A new assignment drops whatever was fetched under the one before; after `seek` leftovers could slip through.
+        self._reading = dict(offsets)
+        self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in sorted(offsets.items())])
+
+    def stop_reading(self) -> None:
+        self._reading = {}
+        self._consumer.assign([])
+
+    def lags(self) -> dict[int, int]:
+        lags = {}
+        for partition, position in self._reading.items():
+            bounds = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+            if bounds[1] >= 0:
+                lags[partition] = max(0, bounds[1] - position)
+        return lags
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _check_topic(self, bootstrap: str) -> None:
+        try:
+            self._topic_id()
+        except KafkaException as error:
+            code: Code = error.args[0]
+            if code.code() == Code.UNKNOWN_TOPIC_OR_PART:
+                raise KafkaError("TS-K102", f"The topic {self._topic} does not exist") from error
+            raise KafkaError("TS-K101", f"No Kafka broker answers at {bootstrap}: {code.str()}") from error
+
+    def _topic_id(self) -> bytes:
+        found = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=ASK_TIMEOUT_S)
+        return str(found[self._topic].result(2 * ASK_TIMEOUT_S).topic_id).encode()
+
+    def _on_assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        consumer.assign([])
+        self._change(frozenset(p.partition for p in partitions), "assigned")
+
+    def _on_revoke(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        consumer.unassign()
+        self._change(frozenset(), "revoked")
+
+    def _on_lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        consumer.unassign()
+        self._change(frozenset(), "lost")
+
+    def _change(self, assigned: frozenset[int], event: RebalanceEvent) -> None:
+        REBALANCES.labels(event).inc()
+        _LOG.info(f"projector.{event}", partitions=sorted(assigned or self._assigned))
+        self._assigned, self._reading, self._reassigned = assigned, {}, True
+
+
+def _consumer_config(settings: KafkaSettings) -> dict[str, Any]:
+    group = f"{settings.group_id}.projector"
+    ours: dict[str, Any] = {
+        "group.id": group,
+        "group.protocol": "classic",
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": 10_000,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        # An offset that is gone means that the topic is another one: never to be passed over silently.
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "check.crcs": True,
+        # By default librdkafka waits a second before it fetches on when its queue was full, and half a second at the
+        # broker for more than one record.
+        "fetch.queue.backoff.ms": 10,
+        "fetch.wait.max.ms": 100,
+        "queued.max.messages.kbytes": 32 * 1024,
+    }
+    if settings.instance_id is not None:
+        ours["group.instance.id"] = f"{group}.{settings.instance_id}"
+    return ours | settings.client_config()

@@ -1,0 +1,83 @@
+"""Says in words where two results first part, so that a failing comparison can be read without a debugger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tests.oracle.oracle import Event, OracleChange, Result
+
+CHANGES_BEFORE = 5
+"""Agreed changes shown before the first difference: enough to see the state that it starts from."""
+
+EVENTS_BEFORE = 20
+"""Events of the customer shown, the last ones that had arrived by then."""
+
+
+def diff(expected: Result, got: Result, events: Sequence[Event] = ()) -> str | None:
+    """None if both say the same; otherwise the earliest difference, with what led to it.
+
+    Changes are compared per customer and in order, since between customers no order is promised; then the outcomes;
+    then the tags at the end, where a customer without tags and one that is not there are the same.
+    """
+    partings = []
+    for customer_id in sorted({change.customer_id for change in (*expected.changes, *got.changes)}):
+        ours = [change for change in expected.changes if change.customer_id == customer_id]
+        theirs = [change for change in got.changes if change.customer_id == customer_id]
+        at = next((at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), None)
+        if at is None and len(ours) != len(theirs):
+            at = min(len(ours), len(theirs))
+        if at is not None:
+            first_ms = min(changes[at].effective_at_ms for changes in (ours, theirs) if at < len(changes))
+            partings.append((first_ms, customer_id, at, ours, theirs))
+    if partings:
+        first_ms, customer_id, at, ours, theirs = min(partings, key=lambda parting: parting[:3])
+        return _parting(customer_id, at, ours, theirs, [e for e in events if e.customer_id == customer_id], first_ms)
+    lines = [
+        f"outcome {outcome.name}: expected {count}, got {got.outcomes.get(outcome, 0)}"
+        for outcome, count in expected.outcomes.items()
+        if count != got.outcomes.get(outcome, 0)
+    ]
+    for customer_id in sorted(expected.tags.keys() | got.tags.keys()):
+        wanted, found = expected.tags.get(customer_id, {}), got.tags.get(customer_id, {})
+        if wanted != found:
+            lines.append(f"tags of {customer_id} at the end: expected {wanted}, got {found}")
+    return "\n".join(lines) or None
+
+
+def _parting(
+    customer_id: str,
+    at: int,
+    expected: list[OracleChange],
+    got: list[OracleChange],
+    events: list[Event],
+    first_ms: int,
+) -> str:
+    lines = [f"customer {customer_id}: change {at + 1} differs (expected {len(expected)} changes, got {len(got)})"]
+    lines += [f"  agreed    {_change(change)}" for change in expected[max(0, at - CHANGES_BEFORE) : at]]
+    lines.append("  expected  " + (_change(expected[at]) if at < len(expected) else "nothing more"))
+    lines.append("  got       " + (_change(got[at]) if at < len(got) else "nothing more"))
+    if at < len(expected) and at < len(got):
+        names = [name for name in OracleChange.__slots__ if getattr(expected[at], name) != getattr(got[at], name)]
+        lines.append(f"  they differ in {', '.join(names)}")
+    arrived = [event for event in sorted(events, key=lambda event: event.arrival_ms) if event.arrival_ms <= first_ms]
+    lines += [f"  event     {_event(event)}" for event in arrived[-EVENTS_BEFORE:]]
+    return "\n".join(lines)
+
+
+def _change(change: OracleChange) -> str:
+    cause = f"event {change.cause}" if change.cause_time_ms is None else f"timer {_time(change.cause_time_ms)}"
+    return (
+        f"{_time(change.effective_at_ms)} {change.tag} {change.op} {change.before} -> {change.after}"
+        f" ({change.origin}, {cause})"
+    )
+
+
+def _event(event: Event) -> str:
+    happened = "" if event.event_time_ms == event.arrival_ms else f" happened {_time(event.event_time_ms)}"
+    return f"{_time(event.arrival_ms)} {event.type} {event.event_id}{happened} {event.fields}"
+
+
+def _time(time_ms: int) -> str:
+    text = datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{time_ms % 1000:03d}Z ({time_ms})"

@@ -1,0 +1,111 @@
+"""What changes a rule set's version, and what only its text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from processors.rules import tree as T
+from processors.rules.load import load_rules
+
+GOLD = """
+- tag: gold
+  name: {zh: 金, en: Gold}
+  describe: Spends much
+  class: dynamic
+  category: value
+  colour: "#aabbcc"
+  when: sum(purchase.amount, 1d) >= 5 and count(browse, 7d) > 0
+  leave: sum(purchase.amount, 1d) < 4
+  dwell: 10m
+  examples:
+    - given: [purchase 5 at 0d]
+      then: []
+"""
+TIER = """
+- tag: tier
+  name: Tier
+  class: dynamic
+  category: value
+  tier:
+    - {level: high, when: 'count(browse, 1d) > 5'}
+    - {level: low, when: 'count(browse, 2d) > 1'}
+"""
+
+
+def load(text: str, *, time_zone: str = "UTC", default_currency: str = "CNY") -> T.RuleSet:
+    return load_rules({"a.yaml": text}, time_zone=time_zone, default_currency=default_currency)
+
+
+def hashes(text: str, **settings: str) -> tuple[str, str]:
+    rules = load(text, **settings)
+    return rules.version, rules.text_hash
+
+
+BASE = GOLD + TIER
+
+
+def test_both_hashes_are_16_hex_digits_and_never_change_by_accident() -> None:
+    version, text_hash = hashes(BASE)
+    assert re.fullmatch("[0-9a-f]{16}", version) and re.fullmatch("[0-9a-f]{16}", text_hash)
+    # a new value means that every installation computes its tags again: raise the format on purpose or not at all
+    assert version == "69c4309f956b1b17"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (">= 5", ">= 6"),
+        ("1d) >= 5", "2d) >= 5"),
+        ("< 4", "< 3"),
+        ("  leave: sum(purchase.amount, 1d) < 4\n", ""),
+        ("dwell: 10m", "dwell: 11m"),
+        ("dwell: 10m", "cooldown: 10m"),
+        ("dwell: 10m", "expires: 10m"),
+        ("tag: gold", "tag: golden"),
+        ("level: high", "level: highest"),
+        ("> 5'", "> 6'"),
+    ],
+)
+def test_the_version_follows_the_logic(old: str, new: str) -> None:
+    assert old in BASE
+    assert hashes(BASE.replace(old, new))[0] != hashes(BASE)[0]
+
+
+def test_the_version_follows_the_order_of_levels() -> None:
+    high, low = (line for line in TIER.splitlines() if "level:" in line)
+    swapped = TIER.replace(high, "X").replace(low, high).replace("X", low)
+    assert hashes(swapped)[0] != hashes(TIER)[0]
+
+
+def test_the_version_follows_zone_and_currency() -> None:
+    versions = {hashes(BASE)[0], hashes(BASE, time_zone="Asia/Shanghai")[0], hashes(BASE, default_currency="EUR")[0]}
+    assert len(versions) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("zh: 金", "zh: 黄金"),
+        ("Spends much", "Spends a lot"),
+        ("class: dynamic", "class: business"),
+        ("category: value", "category: special"),
+        ("#aabbcc", "#aabbcd"),
+        ("purchase 5 at 0d", "purchase 5 at 1d"),
+        (", 1d) >= 5 and", ",  24h) >= 5.0 and"),
+    ],
+)
+def test_texts_colours_examples_and_wording_change_the_text_hash_alone(old: str, new: str) -> None:
+    assert old in BASE
+    version, text_hash = hashes(BASE)
+    changed_version, changed_text = hashes(BASE.replace(old, new))
+    assert changed_version == version
+    assert changed_text != text_hash
+
+
+def test_files_and_their_order_mean_nothing() -> None:
+    two = load_rules({"z.yaml": GOLD, "a.yaml": TIER}, time_zone="UTC", default_currency="CNY")
+    one = load(BASE)
+    assert [t.id for t in two.tags] == [t.id for t in one.tags] == ["gold", "tier"]
+    assert (two.version, two.text_hash) == (one.version, one.text_hash)

@@ -1,0 +1,168 @@
+"""Text to tree: precedence, forms, and where each fault is shown."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from processors.rules import limits
+from processors.rules import tree as T
+from processors.rules.parse import parse
+from schemas.errors import RuleError
+
+BROWSES = T.Aggregate("count", "browse", None, None, 86_400_000)
+ORDERS = T.Aggregate("count", "purchase", None, None, None)
+
+
+def above(aggregate: T.Aggregate, value: int) -> T.Compare:
+    return T.Compare(">", aggregate, T.Number(Fraction(value)))
+
+
+def refused(text: str) -> RuleError:
+    with pytest.raises(RuleError) as caught:
+        parse(text)
+    return caught.value
+
+
+def marked(text: str) -> tuple[str, str]:
+    """(code, the words under the caret)"""
+    error = refused(text)
+    assert error.span is not None
+    return error.code, text[slice(*error.span)]
+
+
+def test_an_aggregate_has_an_event_a_field_a_filter_and_a_window_in_milliseconds() -> None:
+    expr = parse('sum(purchase.amount where kind == "order", 90d) >= 19.99')
+    order = T.Compare("==", T.FieldRef("kind"), T.Text("order"))
+    total = T.Aggregate("sum", "purchase", "amount", order, 90 * 86_400_000)
+    assert expr == T.Compare(">=", total, T.Number(Fraction(1999, 100)))
+
+
+@pytest.mark.parametrize(
+    ("text", "window_ms"), [("30m", 1_800_000), ("25h", 90_000_000), ("1d", 86_400_000), ("ever", None)]
+)
+def test_windows_are_minutes_hours_days_or_ever(text: str, window_ms: int | None) -> None:
+    expr = parse(f"count(browse, {text}) > 1")
+    assert isinstance(expr, T.Compare) and isinstance(expr.left, T.Aggregate)
+    assert expr.left.window_ms == window_ms
+
+
+def test_comparisons_bind_tighter_than_not_then_and_then_or() -> None:
+    expr = parse("not count(browse, 1d) > 1 and count(purchase, ever) > 2 or count(browse, 1d) > 3")
+    assert expr == T.Or((T.And((T.Not(above(BROWSES, 1)), above(ORDERS, 2))), above(BROWSES, 3)))
+
+
+def test_parentheses_come_first() -> None:
+    expr = parse("not (count(browse, 1d) > 1 or count(purchase, ever) > 2)")
+    assert expr == T.Not(T.Or((above(BROWSES, 1), above(ORDERS, 2))))
+
+
+def test_and_within_and_is_one_list() -> None:
+    expr = parse("count(browse, 1d) > 1 and (count(browse, 1d) > 2 and count(browse, 1d) > 3)")
+    assert expr == T.And((above(BROWSES, 1), above(BROWSES, 2), above(BROWSES, 3)))
+
+
+def test_a_word_may_begin_with_a_keyword() -> None:
+    expr = parse("count(browse where order_id == notes and inner == wherever, 1d) > 1")
+    names = T.And(
+        (
+            T.Compare("==", T.FieldRef("order_id"), T.FieldRef("notes")),
+            T.Compare("==", T.FieldRef("inner"), T.FieldRef("wherever")),
+        )
+    )
+    assert isinstance(expr, T.Compare) and isinstance(expr.left, T.Aggregate)
+    assert expr.left.where == names
+
+
+def test_lists_take_texts_and_numbers_and_may_be_negated() -> None:
+    expr = parse("count(browse where category not in [\"a\", 'b',] and dwell_ms in [1, -2.5], 1d) > 0")
+    assert isinstance(expr, T.Compare) and isinstance(expr.left, T.Aggregate)
+    assert expr.left.where == T.And(
+        (
+            T.Member(T.FieldRef("category"), (T.Text("a"), T.Text("b")), True),
+            T.Member(T.FieldRef("dwell_ms"), (T.Number(Fraction(1)), T.Number(Fraction(-5, 2))), False),
+        )
+    )
+
+
+def test_texts_keep_quotes_backslashes_and_chinese() -> None:
+    expr = parse(r"""count(browse where category == "a\"b\\c'" or category == '鞋子', 1d) > 0""")
+    assert isinstance(expr, T.Compare) and isinstance(expr.left, T.Aggregate)
+    assert isinstance(expr.left.where, T.Or)
+    assert [c.right for c in expr.left.where.items if isinstance(c, T.Compare)] == [T.Text("a\"b\\c'"), T.Text("鞋子")]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("count(browse, 1d) >", "TS-R101", ""),
+        ("", "TS-R101", ""),
+        ("count(browse, 1d) > 1)", "TS-R101", ")"),
+        ("count(browse, 1d) > 1 AND count(browse, 1d) > 2", "TS-R101", "AND"),
+        ("count(browse, 1d) > 1 && 2", "TS-R102", "&"),
+        ("count(browse，1d) > 1", "TS-R102", "，"),
+        ("cuont(browse, 1d) > 1", "TS-R103", "cuont"),
+        ("days_since(browse) > 1", "TS-R104", "days_since"),
+        ("count(browse then no purchase within 2h, 1d) > 1", "TS-R104", "then"),
+        ("profile.region == 1", "TS-R104", "profile.region"),
+        ("count(browse) > 1", "TS-R105", "count(browse)"),
+        ("count(purchase.amount, 1d) > 1", "TS-R105", "purchase.amount"),
+        ("sum(purchase, 1d) > 1", "TS-R105", "purchase"),
+        ("1 < count(browse, 1d) < 3", "TS-R106", "<"),
+        ('count(purchase where kind = "order", 1d) > 1', "TS-R107", "="),
+        ('count(browse where category == "x, 1d) > 1', "TS-R108", '"x, 1d) > 1'),
+        (r'count(browse where category == "\d", 1d) > 1', "TS-R108", r"\d"),
+        ("count(browse, 2w) > 1", "TS-R109", "2w"),
+        ("count(browse, 1.5h) > 1", "TS-R109", "1.5h"),
+        ("count(browse, 30) > 1", "TS-R109", "30"),
+        ("count(browse, 1d) > 1d", "TS-R109", "1d"),
+        ("purchase.amount > 1", "TS-R110", "purchase.amount"),
+        ("count(browse, 1d where dwell_ms > 1) > 1", "TS-R111", "1d where dwell_ms > 1"),
+        ("count(browse, 1d) > 1 where dwell_ms > 1", "TS-R111", "where"),
+        ("count(browse where category in [page_type], 1d) > 1", "TS-R112", "page_type"),
+        ("count(browse, 1d) > 0.0000000001", "TS-R113", "0.0000000001"),
+        ("count(browse, 1d) > 1000000000000001", "TS-R113", "1000000000000001"),
+    ],
+)
+def test_a_fault_is_shown_where_it_is(text: str, code: str, words: str) -> None:
+    assert marked(text) == (code, words)
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("cuont(browse, 1d) > 1", "Did you mean count?"),
+        ("count(browse) > 1", "Add a window"),
+        ("count(browse, 1d) => 1", "Write >="),
+        ("count(browse, 1d) > 1 & 2", "Write `and`"),
+        ("(count(browse, 1d) > 1", "Close the parenthesis"),
+        ("purchase.amount > 1", "sum(purchase.amount, 30d)"),
+    ],
+)
+def test_the_cure_says_what_to_write(text: str, cure: str) -> None:
+    assert cure in refused(text).cure
+
+
+def test_nesting_is_bounded_before_anything_recurses() -> None:
+    deepest = "not " * (limits.MAX_EXPRESSION_DEPTH - 3) + "count(browse, 1d) > 1"
+    parse(deepest)
+    assert refused("not " * 900 + "count(browse, 1d) > 1").code == "TS-R502"
+    assert parse("(" * 1_000 + "count(browse, 1d) > 1" + ")" * 1_000) == above(BROWSES, 1)
+
+
+def test_length_lists_and_texts_are_bounded() -> None:
+    def listed(count: int) -> str:
+        return f"count(browse where dwell_ms in [{', '.join(map(str, range(count)))}], 1d) > 1"
+
+    def long(chars: int) -> str:
+        return f'count(browse where category == "{"x" * chars}", 1d) > 1'
+
+    parse(listed(limits.MAX_LIST_VALUES))
+    assert refused(listed(limits.MAX_LIST_VALUES + 1)).code == "TS-R504"
+    assert refused("count(browse where dwell_ms in [], 1d) > 1").code == "TS-R504"
+    parse(long(limits.MAX_TEXT_CHARS))
+    assert refused(long(limits.MAX_TEXT_CHARS + 1)).code == "TS-R505"
+    padded = "count(browse, 1d) > 1".ljust(limits.MAX_EXPRESSION_CHARS)
+    parse(padded)
+    assert refused(padded + " ").code == "TS-R501"

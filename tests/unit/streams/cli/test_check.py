@@ -1,0 +1,120 @@
+"""`tagstream check`: what it prints and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from processors.rules import tree as T
+from processors.rules.examples import START_MS, Change, Event
+from streams.cli import check
+
+GOOD = """
+- tag: seen
+  name: {zh: 来过, en: Seen}
+  class: dynamic
+  category: behaviour
+  when: count(browse, 1d) > 0
+  examples:
+    - given: [browse at 0d]
+      then: [entered at 0d, left at 1d1m]
+- tag: buyer
+  name: Buyer
+  class: dynamic
+  category: value
+  tier:
+    - {level: often, when: 'count(purchase, 30d) > 5'}
+    - {level: once, when: 'count(purchase, 30d) > 0'}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TAGSTREAM_CONFIG", raising=False)
+
+
+@pytest.fixture
+def left_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The engine enters at once and leaves at this offset; tests change it."""
+    offset_ms = [86_460_000]
+
+    def replay(rule_set: T.RuleSet, tag: str, events: list[Event], until_ms: int) -> Sequence[Change]:
+        return [("entered", START_MS, None), ("left", START_MS + offset_ms[0], None)]
+
+    monkeypatch.setattr(check, "engine", lambda: replay)
+    return offset_ms
+
+
+def run(tmp_path: Path, rules: str) -> Result:
+    directory = tmp_path / "rules"
+    directory.mkdir(exist_ok=True)
+    (directory / "r.yaml").write_text(rules, encoding="utf-8")
+    app = typer.Typer()
+    app.command()(check.command)
+    return CliRunner().invoke(app, ["rules"], catch_exceptions=False)
+
+
+def test_good_rules_end_with_0_and_are_summed_up_by_category(tmp_path: Path, left_at: list[int]) -> None:
+    result = run(tmp_path, GOOD)
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.output.splitlines()]
+    assert lines[:3] == [
+        ["category", "tags", "tiers", "examples"],
+        ["behaviour", "1", "0", "1"],
+        ["value", "1", "1", "0"],
+    ]
+    assert "2 tags in 1 file, 0 warnings, 1 example run." in result.output
+
+
+def test_all_errors_are_shown_with_code_place_source_caret_and_cure(tmp_path: Path, left_at: list[int]) -> None:
+    result = run(tmp_path, GOOD.replace("count(browse, 1d)", "count(brows, 1d)").replace("value", "valu"))
+    assert result.exit_code == 1
+    assert result.output.startswith(
+        "rules/r.yaml:6:15: TS-R201: There is no event `brows`.\n"
+        "      when: count(brows, 1d) > 0\n"
+        "                  ^^^^^\n"
+        "  Cure: Did you mean browse? There is browse, purchase, service, profile.\n"
+        "\n"
+        "rules/r.yaml:13:13: TS-R310: `valu` is no category.\n"
+    )
+    assert "2 errors in 1 file" in result.output
+
+
+def test_a_failed_example_shows_expected_and_got_and_ends_with_1(tmp_path: Path, left_at: list[int]) -> None:
+    left_at[0] = 90_000_000
+    result = run(tmp_path, GOOD)
+    assert result.exit_code == 1
+    assert result.output.startswith(
+        "rules/r.yaml:8: TS-R406: Example 1 of seen does not come out as it says.\n"
+        "      expected        got\n"
+        "      entered at 0d   entered at 0d\n"
+        "    ! left at 1d1m    -\n"
+        "    ! -               left at 1d1h\n"
+        "  Cure: Correct the rule if it is wrong, or else the example.\n"
+    )
+    assert "1 example run, 1 failed." in result.output
+
+
+def test_warnings_are_shown_and_change_no_exit_code(tmp_path: Path, left_at: list[int]) -> None:
+    result = run(tmp_path, GOOD.replace("> 5", "< 0"))
+    assert result.exit_code == 0
+    assert "rules/r.yaml:15:29: TS-R901:" in result.output
+    assert "1 warning," in result.output
+
+
+def test_a_directory_that_is_not_there_ends_with_1(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(check.command)
+    result = CliRunner().invoke(app, ["nowhere"])
+    assert result.exit_code == 1
+    assert "TS-R316: There is no directory nowhere" in result.output
+
+
+def test_markup_in_rules_is_shown_as_it_is(tmp_path: Path, left_at: list[int]) -> None:
+    result = run(tmp_path, GOOD.replace("behaviour", '"[red]x[/]"'))
+    assert "`[red]x[/]` is no category" in result.output
