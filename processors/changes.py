@@ -7,13 +7,14 @@ from operator import itemgetter
 
 import numpy as np
 
+from processors import customers
 from processors import layout as L
 from processors.decoder import Decoded
 from processors.partition import StepOutput
 from processors.rules.compile import is_timed
 from processors.rules.program import I64
 from processors.rules.tree import RuleSet, Tag
-from schemas.records import Change, Op, TagValue, Value, change_id
+from schemas.records import Change, Current, Op, TagValue, Value, change_id
 
 
 def tag_values(tag: Tag) -> list[Value | None]:
@@ -27,6 +28,11 @@ def op_of(before: int, after: int) -> Op:
     if before == 0:
         return "entered"
     return "left" if after == 0 else "changed"
+
+
+def op_of_values(before: Value | None, after: Value | None) -> Op:
+    """As `op_of`, for values; they must differ."""
+    return op_of(int(before is not None), int(after is not None) * 2)
 
 
 def customer_at(touched: I64, place: int) -> str:
@@ -78,6 +84,21 @@ class ChangeWriter:
                 cause=event_id_of(decoded, event) if event >= 0 else None,
                 cause_time=None if event >= 0 else at,
             )
+
+    def current(self, output: StepOutput, m: I64, *, partition: int, epoch: int) -> Iterator[Current]:
+        """All tags of each customer with changes in the step, in order of their first change."""
+        place = L.TO_FIRST
+        while place < output.touched.size:
+            yield Current(
+                customer_id=customer_at(output.touched, place),
+                partition=partition,
+                epoch=epoch,
+                seq=int(output.touched[place + L.TO_SEQ]),
+                clock=output.clock,
+                rule_version=self._version,
+                tags=self.tags_of(m, int(output.touched[place + L.TO_ROW])),
+            )
+            place += L.TO_ID + customers.id_words(int(output.touched[place + L.TO_ID_BYTES]))
 
     def tags_of(self, m: I64, row: int) -> tuple[TagValue, ...]:
         """All tags of the customer in a row of a partition's memory, in order of tag; row 0: none."""

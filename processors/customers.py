@@ -7,10 +7,10 @@ later ones back (Knuth, TAOCP 6.4, algorithm R), so there are no tombstones to c
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from processors import arena
 from processors import layout as L
-
 from processors.jit import hot, inline, jit
 
 _HIGH = ~0xFFFFFFFF
@@ -123,3 +123,9 @@ def rehash(m, table, size):  # type: ignore[no-untyped-def]
         if e != 0:
             row = e & _LOW
             _insert(m, m[row + L.ROW_HASH], row)
+
+
+def id_in_row(m: NDArray[np.int64], m8: NDArray[np.uint8], row: int) -> str:
+    """The customer's id."""
+    first = int(id_byte(row))
+    return m8[first : first + int(m[row + L.ROW_ID_BYTES])].tobytes().decode()

@@ -1,4 +1,4 @@
-"""From payloads to decoded rows, with everything around the compiled pass: new schemas, JSON, and what only fastavro reads."""
+"""From payloads to decoded rows: what is around the compiled pass, for new schemas, JSON and what only fastavro reads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors import decode as D
+from processors import decode_plan as P
 from processors import layout as L
 from processors.decode_plan import Plan, make_plan
 from schemas.codec import event_from_avro_slow, event_from_json_bytes
@@ -71,7 +72,7 @@ class Decoder:
         at = 0
         for p in self._plans:
             o = p.ops.copy()
-            o[o[:, 0] == D.P.OP_ENUM_KIND, 2] += at
+            o[o[:, 0] == P.OP_ENUM_KIND, 2] += at
             at += p.kinds.size
             moved.append(o)
             kinds.append(p.kinds)
@@ -84,7 +85,7 @@ class Decoder:
             id_plan=np.array(list(self._by_id.values()), np.int64),
             plan_type=np.array([p.event_type for p in self._plans], np.int64),
             plan_ops=np.cumsum([0, *(len(o) for o in ops)]).astype(np.int64),
-            ops=np.concatenate([np.zeros((0, D.P.PLAN_WORDS), np.int64), *moved]),
+            ops=np.concatenate([np.zeros((0, P.PLAN_WORDS), np.int64), *moved]),
             kinds=np.concatenate([np.zeros(0, np.int64), *kinds]),
             source_type=np.array(types, np.int64),
             low=self._limits[0],
@@ -102,7 +103,7 @@ class Decoder:
         ends = np.cumsum(np.fromiter(map(len, known), np.int64, n), dtype=np.int64)
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if n else ends.copy()
         if known is not payloads:
-            starts[[i for i, p in enumerate(payloads) if p is None]] = -1
+            starts[np.array([p is None for p in payloads])] = -1
         events = np.empty((n, L.EV_WORDS), np.int64)
         events[:, L.EV_ARRIVAL] = arrivals
         events[:, L.EV_OFFSET] = offsets

@@ -9,12 +9,14 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numba
 import numpy as np
+from numba.core import config
 
-F = TypeVar("F", bound=Callable[..., Any])
+Kernel = Callable[..., Any]
+"""A compiled function: its arguments are arrays and numbers whose types Numba finds out by itself."""
 
 
 
@@ -28,34 +30,36 @@ def _sources_digest() -> str:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    # Numba looks only at the file of the function that it loads: after a change to a function that another one calls, it
-    # would run the old code. So the cache's folder is named by all sources.
-    numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"numba-{_sources_digest()}")
+    # Numba looks only at the file of the function that it loads: after a change to a function that another one calls,
+    # it would run the old code. So the cache's folder is named by all sources.
+    config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"numba-{_sources_digest()}")  # type: ignore[attr-defined]
 
-if numba.config.DISABLE_JIT:
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
     # Hashes wrap around 2^64 on purpose; compiled code does so silently, numpy's scalars warn.
     np.seterr(over="ignore")
 
 
 # error_model numpy: a division by zero is a number, not an exception, so no function needs an error path.
-# _nrt: no function allocates, so none needs to count references: with it, each call of a function that is not inlined
-# adds and takes off one for each array in an atomic operation (40 ns for three arrays; measured: the step 4 times slower).
+# _nrt: no function allocates, so none needs to count references. Otherwise each call of a function that is not inlined
+# counts one up and down for each array, in atomic operations: 40 ns for three arrays.
 _OPTIONS: dict[str, Any] = {
     "cache": True, "nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False,
 }  # fmt: skip
 
 
-def jit(function: F) -> F:
+def jit(function: Kernel) -> Kernel:
     """Compile `function` on first use, from the cache on disk where it is there; it runs without the GIL."""
-    return cast(F, numba.njit(**_OPTIONS)(function))
+    return cast(Kernel, numba.njit(**_OPTIONS)(function))
 
 
-def hot(function: F) -> F:
-    """As `jit`, for what runs several times for each event: LLVM puts it into its caller, for a call passes each array as
-    seven words through the stack."""
-    return cast(F, numba.njit(forceinline=True, **_OPTIONS)(function))
+def hot(function: Kernel) -> Kernel:
+    """As `jit`, for what runs several times for each event: LLVM puts it into its caller.
+
+    A call passes each array as seven words through the stack; the step is three times slower with calls.
+    """
+    return cast(Kernel, numba.njit(forceinline=True, **_OPTIONS)(function))
 
 
-def inline(function: F) -> F:
+def inline(function: Kernel) -> Kernel:
     """As `jit`, for small helpers that must cost no call."""
-    return cast(F, numba.njit(inline="always", **_OPTIONS)(function))
+    return cast(Kernel, numba.njit(inline="always", **_OPTIONS)(function))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from processors import step
+import numpy as np
+
+from processors import customers, step
 from processors import layout as L
 from processors.decoder import Decoded
+from processors.hashing import U, hash_bytes
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
@@ -110,6 +113,34 @@ class Partition:
     def clock(self) -> int:
         """Arrival (ms) of the last record applied, or what it was moved to since; 0 before the first."""
         return int(self._state.m[L.R_CLOCK])
+
+    @property
+    def seq(self) -> int:
+        """Number of the partition's newest change."""
+        return int(self._state.m[L.R_SEQ])
+
+    def set_seq(self, seq: int) -> None:
+        """Number the next change after `seq`: for a state that was computed by other rules than those that numbered."""
+        self._state.m[L.R_SEQ] = seq
+
+    def row_of(self, customer_id: str) -> int:
+        """The customer's row, 0 if nothing is held of them."""
+        key = np.frombuffer(customer_id.encode(), np.uint8)
+        hash64 = np.int64(hash_bytes(key, 0, key.size, U(0)))
+        return int(customers.find(self._state.m, self._state.m8, hash64, key, 0, key.size))
+
+    def set_customer_seq(self, customer_id: str, seq: int) -> None:
+        """Make `seq` the number of the customer's last change, if anything is held of them."""
+        row = self.row_of(customer_id)
+        if row != 0:
+            self._state.m[row + L.ROW_SEQ] = seq
+
+    def rows(self) -> I64:
+        """Rows of all customers, in no order."""
+        m = self._state.m
+        table = m[m[L.R_TABLE] : m[L.R_TABLE] + m[L.R_TABLE_SIZE]]
+        rows: I64 = table[table != 0] & 0xFFFFFFFF
+        return rows
 
     @property
     def state(self) -> State:

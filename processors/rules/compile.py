@@ -16,6 +16,7 @@ import numpy as np
 
 from processors import interpret as vm
 from processors import layout as L
+from processors.rules import program as G
 from processors.rules import tree as T
 from processors.rules.filters import FilterCompiler, names_currency
 from processors.rules.instructions import (
@@ -28,7 +29,6 @@ from processors.rules.instructions import (
     truth,
     whole_threshold,
 )
-from processors.rules import program as G
 from processors.rules.program import I64, Program, pack
 from processors.series import EVER
 from processors.step import MEASURE_NONE, UNIT_REAL

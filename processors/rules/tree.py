@@ -1,8 +1,9 @@
-"""The syntax tree of a rule and the tag that it defines. Plain frozen data: parsing, checking and compiling are elsewhere."""
+"""The syntax tree of a rule and the tag that it defines. Plain frozen data; what is done with it is elsewhere."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from fractions import Fraction
 from typing import Literal
 
@@ -22,13 +23,13 @@ class Number:
     """A number as written, kept exact (19.99 is 1999/100)."""
 
     value: Fraction
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     value: str
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class FieldRef:
     """A field of the aggregate's event, inside `where`. `amount` is `amount_cents` in units (cents / 100)."""
 
     name: str
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Aggregate:
     where: Expr | None
     window_ms: int | None
     """Length of the window in milliseconds; None is `ever`."""
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Compare:
     op: CompareOp
     left: Expr
     right: Expr
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +68,25 @@ class Member:
     left: Expr
     values: tuple[Text | Number, ...]
     negated: bool
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
     item: Expr
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class And:
     items: tuple[Expr, ...]
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
     items: tuple[Expr, ...]
-    span: Span = field(default=Span(), compare=False)
+    span: Span = default(default=Span(), compare=False)
 
 
 Expr = Number | Text | FieldRef | Aggregate | Compare | Member | Not | And | Or

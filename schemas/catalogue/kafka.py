@@ -33,4 +33,11 @@ ENTRIES: Final[dict[str, Entry]] = {
         "If it comes back, look at the broker's log.",
         example="kill -STOP of a tagger for longer than its transaction may last",
     ),
+    "TS-K105": Entry(
+        title="Another process has taken over",
+        why="The group gave this process' partitions to another one, because it was silent for too long or because a "
+        "second process runs under the same `kafka.instance_id`. Nothing was written twice.",
+        cure="Nothing to do if it is started again by itself; two processes must not have the same instance_id.",
+        example="kill -STOP of a tagger for longer than tagger.session_timeout_ms, then kill -CONT",
+    ),
 }

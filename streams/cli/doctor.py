@@ -26,9 +26,10 @@ class Finding:
 
 
 def command() -> None:
-    """Look at Java, Maven, Docker, the broker, the topics and Redis, and say what to do. Exit code 1: needed, but missing.
+    """Look at Java, Maven, Docker, the broker, the topics and Redis, and say what to do.
 
-    Needed is what the settings name; of what they leave at its default, that for which nothing else can stand in.
+    Exit code 1: something needed is missing. Needed is what the settings name; of what they leave at its default, that
+    for which nothing else can stand in.
     """
     from streams.settings import load
 

@@ -24,6 +24,8 @@ __all__ = ["LocalKafka"]
 READY_WITHIN_S: Final = 90.0
 """It takes 4 s alone on two cores; a machine busy with other work may need many times that."""
 FORMAT_WITHIN_S: Final = 60.0
+FENCED_WITHIN_S: Final = 20.0
+"""It takes 3 s; and if the broker was killed before it had ever registered, there is nothing to note."""
 STOP_WITHIN_S: Final = 20.0
 ASK_WITHIN_S: Final = 2.0
 PORT_TRIES: Final = 5
@@ -32,11 +34,23 @@ JVM: Final = ("-Xmx1g", "-Xms256m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogge
               "-Dorg.slf4j.simpleLogger.showDateTime=true", "-Djava.awt.headless=true")  # fmt: skip
 """A heap of 1 GB does for a few topics; the serial collector leaves the other cores to those who work beside it."""
 
-PROPERTIES: Final = """\
+BOTH_ROLES: Final = """\
 process.roles=broker,controller
-node.id=1
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+# Node and controller are one process, so a busy machine slows both and none is taken for dead.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=400
+"""
+CONTROLLER_ALONE: Final = """\
+process.roles=controller
+listeners=CONTROLLER://{host}:{controller_port}
+advertised.listeners=CONTROLLER://{host}:{controller_port}
+broker.session.timeout.ms=500
+broker.heartbeat.interval.ms=100
+"""
+PROPERTIES: Final = """\
+node.id=1
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
@@ -61,11 +75,6 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 # How often it looks for transactions past their time-out: readers wait behind an open one.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
-# After a SIGKILL the broker may register again only when its old registration has run out; the default is 9 s. Node and
-# controller are one process, so a busy machine slows both and none is taken for dead.
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=400
-
 num.network.threads=2
 num.io.threads=4
 background.threads=2
@@ -126,6 +135,7 @@ class LocalKafka(Managed):
         """Starts it again after `kill` (ending it first if it still runs): same port, same data."""
         assert self._port, "not started"
         self._kill()
+        self._fence()
         self._launch()
         if not self._answers_in_time():
             raise self._not_started(self._why())
@@ -138,14 +148,43 @@ class LocalKafka(Managed):
         shutil.rmtree(self._directory / "data", ignore_errors=True)
 
     def _write_properties(self, controller_port: int) -> None:
-        text = PROPERTIES.format(
-            host=HOST, port=self._port, controller_port=controller_port, data=self._directory / "data"
-        )
-        self._properties.write_text(text)
+        for path, roles in ((self._properties, BOTH_ROLES), (self._controller_properties, CONTROLLER_ALONE)):
+            path.write_text(
+                (roles + PROPERTIES).format(
+                    host=HOST, port=self._port, controller_port=controller_port, data=self._directory / "data"
+                )
+            )
 
     @property
     def _properties(self) -> Path:
         return self._directory / "server.properties"
+
+    @property
+    def _controller_properties(self) -> Path:
+        return self._directory / "controller.properties"
+
+    def _fence(self) -> None:
+        """Lets the controller alone note that the killed broker is gone.
+
+        A node that has both roles first believes itself alive, from what it reads, and begins to finish the prepared
+        transactions; then its old registration runs out, partitions have no leader for a moment, and it takes those
+        of the transaction for deleted. Their markers are never written, and readers of committed data wait behind
+        them for ever (seen in every other restart within a second of a commit). A broker that reads that it is gone
+        waits until it is back.
+        """
+        log = self._directory / "controller.log"
+        log.unlink(missing_ok=True)
+        shows = "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.controller.ReplicationControlManager=info"
+        child = Child([*self._java(), shows, "kafka.Kafka", str(self._controller_properties)], log=log)
+        until(
+            self._clock,
+            FENCED_WITHIN_S,
+            lambda: child.exit_code() is not None or "handleBrokerFenced" in child.tail(1_000),
+        )
+        ended = child.exit_code() is not None
+        child.stop(STOP_WITHIN_S)
+        if ended:
+            raise KafkaError("TS-K201", f"The local Kafka's controller did not start again; its log is {log}")
 
     def _format(self) -> None:
         """Kafka does not start on a directory that was not prepared with the cluster's id."""

@@ -146,7 +146,7 @@ class Projector:
                 # A projector beyond the number of partitions has nothing to do, and that is well.
                 self._close("partitions were assigned" if self._source.assigned else "")
             elif fetched.astray:
-                self._close("the log does not reach back to the position")
+                self._close("the topic is another one, or does not reach back to the position")
             if self._open is None:
                 self._open_when_due()
             else:

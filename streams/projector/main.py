@@ -42,7 +42,7 @@ def run(settings: Settings, clock: Clock) -> None:
     signal.signal(signal.SIGINT, ask_to_stop)
     store = Store(connect(settings.redis), Layout(settings.redis.key_prefix))
     _warn_of_eviction(store)
-    source = KafkaSource(settings.kafka)
+    source = KafkaSource(settings.kafka, clock)
     projector = Projector(
         source,
         store,

@@ -7,15 +7,17 @@ for only Redis knows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka import KafkaError as Code
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, TopicDescription
 
 from schemas.errors import KafkaError
+from streams.clock import Clock
 from streams.metrics import REBALANCES, RebalanceEvent
 from streams.projector.batch import Record
 from streams.projector.start import Extent
@@ -27,6 +29,9 @@ __all__ = ["Fetched", "KafkaSource", "Source"]
 MAX_RECORDS: Final = 4_000
 """In one batch. A fifth of a second's work at full speed, so that readers' clocks move smoothly while catching up."""
 ASK_TIMEOUT_S: Final = 10.0
+CHECK_TOPIC_EVERY_MS: Final = 5_000
+"""A consumer whose topic is deleted and created again says nothing and gets nothing, for good (librdkafka 2.16: tried).
+So the topic's id is asked for now and then."""
 
 _LOG = structlog.get_logger(__name__)
 _READ_ANEW: Final = frozenset(
@@ -84,11 +89,16 @@ class Source(Protocol):
 class KafkaSource:
     """The source on a real broker. Raises KafkaError TS-K101 or TS-K102 if there is no broker or no topic."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, clock: Clock) -> None:
         self._topic = CURRENT.named(settings)
         self._assigned: frozenset[int] = frozenset()
         self._reassigned = False
         self._reading: dict[int, int] = {}
+        self._clock = clock
+        self._topic_id = b""
+        """Of the topic that is being read."""
+        self._asked: Future[TopicDescription] | None = None
+        self._ask_at_ms = 0
         # librdkafka gives up on futures when their client is gone, so it is kept.
         self._admin = AdminClient(dict[str, str | int | float | bool](settings.client_config()))
         self._check_topic(settings.bootstrap)
@@ -112,6 +122,7 @@ class KafkaSource:
         if self._reassigned:
             self._reassigned = False
             return Fetched(reassigned=True)
+        fetched.astray |= self._is_another_topic()
         return fetched
 
     def _take(self, message: Message, fetched: Fetched) -> None:
@@ -135,7 +146,8 @@ class KafkaSource:
             fetched.astray |= error.code() in _READ_ANEW
 
     def extents(self) -> dict[int, Extent]:
-        topic_id = self._topic_id()
+        topic_id = _id_of(self._ask_for_topic().result(2 * ASK_TIMEOUT_S))
+        self._topic_id = topic_id
         extents = {}
         for partition in sorted(self._assigned):
             bounds = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), ASK_TIMEOUT_S)
@@ -166,16 +178,36 @@ class KafkaSource:
 
     def _check_topic(self, bootstrap: str) -> None:
         try:
-            self._topic_id()
+            self._ask_for_topic().result(2 * ASK_TIMEOUT_S)
         except KafkaException as error:
             code: Code = error.args[0]
             if code.code() == Code.UNKNOWN_TOPIC_OR_PART:
                 raise KafkaError("TS-K102", f"The topic {self._topic} does not exist") from error
             raise KafkaError("TS-K101", f"No Kafka broker answers at {bootstrap}: {code.str()}") from error
 
-    def _topic_id(self) -> bytes:
-        found = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=ASK_TIMEOUT_S)
-        return str(found[self._topic].result(2 * ASK_TIMEOUT_S).topic_id).encode()
+    def _is_another_topic(self) -> bool:
+        """Whether the topic that is being read is gone, or there is another one of its name. Does not wait."""
+        if not self._reading:
+            self._asked = None
+            return False
+        if self._asked is None:
+            if self._clock.monotonic_ms() >= self._ask_at_ms:
+                self._ask_at_ms = self._clock.monotonic_ms() + CHECK_TOPIC_EVERY_MS
+                self._asked = self._ask_for_topic()
+            return False
+        if not self._asked.done():
+            return False
+        asked, self._asked = self._asked, None
+        try:
+            return _id_of(asked.result()) != self._topic_id
+        except KafkaException as error:
+            gone: bool = error.args[0].code() == Code.UNKNOWN_TOPIC_OR_PART
+            return gone
+
+    def _ask_for_topic(self) -> Future[TopicDescription]:
+        """The future raises KafkaException."""
+        topics = TopicCollection([self._topic])
+        return self._admin.describe_topics(topics, request_timeout=ASK_TIMEOUT_S)[self._topic]
 
     def _on_assign(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         consumer.assign([])
@@ -193,6 +225,10 @@ class KafkaSource:
         REBALANCES.labels(event).inc()
         _LOG.info(f"projector.{event}", partitions=sorted(assigned or self._assigned))
         self._assigned, self._reading, self._reassigned = assigned, {}, True
+
+
+def _id_of(topic: TopicDescription) -> bytes:
+    return str(topic.topic_id).encode()
 
 
 def _consumer_config(settings: KafkaSettings) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def test_a_committed_transaction_survives_the_death_of_the_broker(
     kafka: LocalKafka | DockerKafka, kafka_settings: KafkaSettings, prefix: str
 ) -> None:
     config, topic = kafka_settings.client_config(), f"{prefix}t"
-    admin = AdminClient(config)
+    admin = AdminClient({**config})
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
     producer = Producer({**config, "transactional.id": prefix})
     producer.init_transactions(30)

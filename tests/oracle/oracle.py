@@ -2,8 +2,8 @@
 
 Problem: the engine keeps running sums, panes in arenas, timer wheels and compiled programs, and each of them can be
 wrong in a way that looks plausible. Design: here nothing is kept but a list of what each customer did. Every aggregate
-is added up afresh from that list whenever the rules are looked at, every instant at which something could leave a
-window is looked at, whether it matters or not, and numbers are exact fractions. Slow on purpose.
+is added up afresh from that list whenever the rules are looked at; at each instant at which anything ends, all rules of
+the customer are looked at, whether it matters to them or not; and numbers are exact fractions. Slow on purpose.
 
 It shares no code with the engine: of the project it reads the field table, the outcomes and the syntax tree.
 One call is one partition; all times are milliseconds since the epoch.
@@ -209,25 +209,29 @@ def aggregates_of(rule_set: RuleSet) -> list[Aggregate]:
     return [part for condition in conditions for part in parts(condition) if isinstance(part, Aggregate)]
 
 
-def amount_in(aggregate: Aggregate, event: Event, default_currency: str) -> Fraction | int | None:
-    """What an event adds to an aggregate while the window holds it; None if it does not belong there."""
-    if event.type != aggregate.event:
-        return None
-    if aggregate.where is not None and not is_true(
-        aggregate.where,
-        lambda name: field_value(event, name.name, default_currency) if isinstance(name, FieldRef) else None,
-    ):
-        return None
+def is_counted(aggregate: Aggregate, event: Event, default_currency: str) -> bool:
+    """Whether an event is of those that an aggregate is about."""
+    return event.type == aggregate.event and (
+        aggregate.where is None
+        or is_true(
+            aggregate.where,
+            lambda name: field_value(event, name.name, default_currency) if isinstance(name, FieldRef) else None,
+        )
+    )
+
+
+def amount_in(aggregate: Aggregate, event: Event, default_currency: str) -> Fraction | int:
+    """What an event that is counted adds while the window holds it: nothing if it lacks the field or is other money."""
     if aggregate.func == "count":
         return 1
     assert aggregate.field is not None
     names_currency = any(isinstance(part, FieldRef) and part.name == "currency" for part in parts(aggregate.where))
     is_money = aggregate.field in ("amount", "amount_cents")
     if is_money and not names_currency and field_value(event, "currency", default_currency) != default_currency:
-        return None
+        return 0
     amount = field_value(event, aggregate.field, default_currency)
     assert not isinstance(amount, str), f"sum of a text: {aggregate.field}"
-    return amount
+    return 0 if amount is None else amount
 
 
 # ---------------------------------------------------------------------------------------------- state machine
@@ -324,8 +328,8 @@ class Customer:
     """Per aggregate of the rule set, all that ever counted in it."""
     states: dict[str, TagState]
     """By tag, in the rule set's order."""
-    departures_ms: set[int] = field(default_factory=set)
-    """Instants still to come at which a window lets a pane of theirs go."""
+    instants_ms: set[int] = field(default_factory=set)
+    """Still to come: when a window lets a pane of theirs go, and when the cooldown of a tag that they lost ends."""
 
 
 class Judge:
@@ -386,15 +390,16 @@ class Judge:
 
     def take(self, customer: Customer, event: Event, event_time_ms: int, clock_ms: int) -> None:
         """Adds an event to the customer's list, whether or not a window still holds it."""
+        currency = self.rule_set.default_currency
         for aggregate, terms in zip(self.aggregates, customer.terms, strict=True):
-            amount = amount_in(aggregate, event, self.rule_set.default_currency)
-            if amount is not None:
-                window_ms = aggregate.window_ms
-                terms.append(Term(amount, None if window_ms is None else leaves_at_ms(event_time_ms, window_ms)))
-        for window_ms in self.windows_ms(event.type):
-            departure_ms = leaves_at_ms(event_time_ms, window_ms)
-            if departure_ms > clock_ms:
-                customer.departures_ms.add(departure_ms)
+            if not is_counted(aggregate, event, currency):
+                continue
+            window_ms = aggregate.window_ms
+            departure_ms = None if window_ms is None else leaves_at_ms(event_time_ms, window_ms)
+            # An event without the field that is summed is in the window all the same, and leaves it.
+            terms.append(Term(amount_in(aggregate, event, currency), departure_ms))
+            if departure_ms is not None and departure_ms > clock_ms:
+                customer.instants_ms.add(departure_ms)
 
     def let_time_pass(self, until_ms: int) -> None:
         """All that happens by itself up to and including an instant, oldest first, to each customer once an instant."""
@@ -408,14 +413,14 @@ class Judge:
                 return
             due_ms, customer_id = min(due)
             customer = self.customers[customer_id]
-            customer.departures_ms.discard(due_ms)
+            customer.instants_ms.discard(due_ms)
             self.evaluate(customer, due_ms, None)
             next_due_ms = self.next_due_ms(customer)
             assert next_due_ms is None or next_due_ms > due_ms, "an instant is evaluated once"
 
     def next_due_ms(self, customer: Customer) -> int | None:
         """The next instant at which anything of the customer's may change by itself."""
-        due_ms = set(customer.departures_ms)
+        due_ms = set(customer.instants_ms)
         for tag in self.rule_set.tags:
             state = customer.states[tag.id]
             due_ms |= {due for due in (moves_at_ms(tag, state), expires_at_ms(tag, state)) if due is not None}
@@ -440,6 +445,8 @@ class Judge:
                 self.note(customer, tag, state.value, after, now_ms, event)
                 if state.value is not None:
                     state.left_at_ms = now_ms
+                if after is None and tag.cooldown_ms:
+                    customer.instants_ms.add(now_ms + tag.cooldown_ms)
                 state.value = after
                 state.value_since_ms = now_ms
 

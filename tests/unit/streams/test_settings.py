@@ -167,4 +167,4 @@ def test_kafka_clients_get_what_is_set_and_extra_wins() -> None:
 
 def test_settings_cannot_be_changed_once_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        RedisSettings().url = "redis://other:1"
+        RedisSettings().url = "redis://other:1"  # type: ignore[misc]

@@ -13,8 +13,8 @@ from streams.settings import KafkaSettings
 from streams.topics import State, Topic
 
 
-def state(topic: Topic, partitions: int | None = 6, **config: str) -> State:
-    return State(topic, f"p.{topic.name}", partitions, 1, {**topic.config(1), **config})
+def state(topic: Topic, config: dict[str, str] | None = None) -> State:
+    return State(topic, f"p.{topic.name}", 6, 1, {**topic.config(1), **(config or {})})
 
 
 def all_states() -> list[State]:
@@ -71,6 +71,6 @@ def test_different_numbers_of_partitions_are_an_error() -> None:
 
 
 def test_a_setting_that_differs_on_the_broker_is_told() -> None:
-    other = state(topics.CURRENT, **{"cleanup.policy": "delete"})
+    other = state(topics.CURRENT, {"cleanup.policy": "delete"})
     assert other.differences() == ["cleanup.policy is delete, not compact"]
     assert state(topics.CURRENT).differences() == []

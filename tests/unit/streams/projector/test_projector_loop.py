@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from streams.local.redis import LocalRedis
 from streams.metrics import PROJECTOR_REBUILDS
+from streams.projector.store import Store, connect
 from streams.redis_layout import Layout
+from streams.settings import RedisSettings
 from tests.unit.streams.projector.projector_world import MemoryLog, World, folded, hashes
 
 
@@ -248,3 +252,22 @@ def test_a_redis_that_refuses_to_write_is_waited_for(client: redis.Redis, fault:
         client.replicaof("NO", "ONE")
     world.run(60, pass_s=5)
     assert world.hashes() == folded(world.log)
+
+
+def test_the_rights_that_the_documentation_asks_for_suffice(client: redis.Redis) -> None:
+    text = (Path(__file__).parents[4] / "docs" / "redis-layout.md").read_text("utf-8")
+    (rights,) = re.findall(r"needs\s`([^`]+)`", text)
+    client.execute_command("ACL", "SETUSER", "projector", "on", ">secret", "~tags:*", "~tagstream:*", *rights.split())
+    address = client.connection_pool.connection_kwargs
+    settings = RedisSettings(
+        url=f"redis://{address['host']}:{address['port']}/0", username="projector", password=SecretStr("secret")
+    )
+    try:
+        with connect(settings) as limited:
+            assert Store(limited, Layout()).eviction_policy() == "noeviction"
+            world = World(filled(), limited)
+            world.run()
+            assert world.projector.why_not_ready() == []
+            assert hashes(client) == folded(world.log)
+    finally:
+        client.execute_command("ACL", "DELUSER", "projector")

@@ -1,0 +1,333 @@
+"""Kafka's half of the `Log` protocol, on confluent-kafka: group, fetches, transactions, readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import confluent_kafka as ck
+import structlog
+
+from schemas.errors import KafkaError
+from streams import metrics
+from streams.clock import Clock
+from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
+from streams.settings import KafkaSettings, TaggerSettings
+
+__all__ = ["KafkaLog"]
+
+_LOG = structlog.get_logger(__name__)
+
+ASK_WITHIN_S: Final = 10.0
+"""For each question to the broker; a broker that restarts answers within some seconds."""
+COMMIT_WITHIN_S: Final = 60.0
+"""For a transaction's end with all its repetitions: the broker itself gives up after transaction.timeout.ms."""
+ATTEMPTS: Final = 20
+"""Of one transaction. More aborts in a row are no passing fault."""
+READ_AHEAD_KB: Final = 16_384
+"""What one reader fetches ahead: recovery reads several partitions side by side."""
+FETCH_AHEAD_KB: Final = 65_536
+LARGEST_RECORD_BYTES: Final = 2_300_000
+"""The producer's own limit: above that of events.dlq, so that the topic's limit is the one that counts."""
+
+_COMMON: Final[dict[str, Any]] = {
+    "isolation.level": "read_committed",
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "check.crcs": True,
+    # A second, the default, is how long a partition that was found empty of room waits before it fetches again.
+    "fetch.queue.backoff.ms": 5,
+    # How late an end of a partition may be noticed, which other topics' records wait for.
+    "fetch.wait.max.ms": 10,
+}
+
+
+def _tp(partition: TopicPartition, offset: int = ck.OFFSET_INVALID) -> ck.TopicPartition:
+    return ck.TopicPartition(partition.topic, partition.partition, offset)
+
+
+class KafkaReader:
+    """Reads one partition from an offset on; see `log.Reader`."""
+
+    def __init__(self, config: Mapping[str, Any], partition: TopicPartition, start: int) -> None:
+        group = {"group.id": "tagstream-reader", "queued.max.messages.kbytes": READ_AHEAD_KB}
+        self._consumer = ck.Consumer({**config, **_COMMON, **group})
+        self._consumer.assign([_tp(partition, start)])
+        self._partition = partition
+
+    def read(self, most: int, timeout_s: float) -> list[Message]:
+        messages: list[Message] = []
+        for message in self._consumer.consume(most, timeout_s):
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.code() != ck.KafkaError._PARTITION_EOF and not error.retriable():
+                raise KafkaError("TS-K101", f"Reading {self._partition.topic}: {error.str()}")
+        return messages
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class KafkaLog:
+    """One member of the taggers' group; see `log.Log`. Raises KafkaError TS-K101 if the broker cannot be reached."""
+
+    def __init__(self, kafka: KafkaSettings, tagger: TaggerSettings, clock: Clock, instance: str) -> None:
+        self._clock = clock
+        self._config: dict[str, Any] = {"log_level": 3, **kafka.client_config()}
+        member = {"group.instance.id": kafka.instance_id} if kafka.instance_id else {}
+        self._consumer = ck.Consumer(
+            {
+                **self._config,
+                **_COMMON,
+                **member,
+                "group.id": f"{kafka.group_id}.tagger",
+                "partition.assignment.strategy": "range",
+                "session.timeout.ms": tagger.session_timeout_ms,
+                "heartbeat.interval.ms": max(100, tagger.session_timeout_ms // 5),
+                "queued.max.messages.kbytes": FETCH_AHEAD_KB,
+            }
+        )
+        self._producer = ck.Producer(
+            {
+                **self._config,
+                "transactional.id": f"{kafka.group_id}.{instance}",
+                "transaction.timeout.ms": tagger.transaction_timeout_ms,
+                "partitioner": "murmur2_random",
+                "compression.type": "lz4",
+                "linger.ms": 0,
+                "batch.num.messages": 100_000,
+                "queue.buffering.max.messages": 2_000_000,
+                "message.max.bytes": LARGEST_RECORD_BYTES,
+                # A transaction that follows at once meets CONCURRENT_TRANSACTIONS and repeats at this pace.
+                "retry.backoff.ms": 2,
+                "retry.backoff.max.ms": 100,
+            }
+        )
+        self._generation: Any = None
+        self._owned: set[int] = set()
+        try:
+            self._producer.init_transactions(ASK_WITHIN_S * 3)
+        except ck.KafkaException as error:
+            raise _unreachable(kafka, error) from None
+
+    # ------------------------------------------------------------------------------------------------- the group
+
+    def subscribe(
+        self, topics: Sequence[str], on_assign: Callable[[set[int]], None], on_revoke: Callable[[set[int]], None]
+    ) -> None:
+        def assigned(consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+            # The membership under which steps will be made. Read again at commit, it would carry a step of a partition
+            # that was lost meanwhile into the new generation.
+            self._generation = consumer.consumer_group_metadata()
+            self._owned = {p.partition for p in partitions}
+            consumer.assign([])
+            on_assign(set(self._owned))
+
+        def revoked(consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+            gone = {p.partition for p in partitions}
+            on_revoke(gone)
+            self._owned -= gone
+            consumer.unassign()
+
+        self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
+
+    def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
+        self._consumer.assign([_tp(p, offset) for p, offset in positions.items()])
+
+    def fetch(self, most: int, timeout_s: float) -> Fetched:
+        messages: dict[TopicPartition, list[Message]] = {}
+        at_end: list[TopicPartition] = []
+        for message in self._consumer.consume(most, timeout_s):
+            error = message.error()
+            if error is None:
+                place = _place(message)
+                group = messages.get(place)
+                if group is None:
+                    group = messages[place] = []
+                    # An end that was met earlier in this fetch lies before this record.
+                    if place in at_end:
+                        at_end.remove(place)
+                group.append(message)
+            elif error.code() == ck.KafkaError._PARTITION_EOF:
+                at_end.append(_place(message))
+            elif error.fatal() or error.code() in (ck.KafkaError._AUTO_OFFSET_RESET, ck.KafkaError.OFFSET_OUT_OF_RANGE):
+                raise KafkaError("TS-K101", f"Fetching: {error.str()}")
+            else:
+                _LOG.warning("kafka.fetch_failed", error=error.str())
+        return Fetched(messages, at_end)
+
+    def pause(self, partition: TopicPartition, at: int) -> None:
+        # What was fetched ahead is thrown away, so it must be said where to go on.
+        self._consumer.pause([_tp(partition)])
+        self._consumer.seek(_tp(partition, at))
+
+    def resume(self, partition: TopicPartition) -> None:
+        self._consumer.resume([_tp(partition)])
+
+    def committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        # With isolation read_committed the broker answers only when it is stable (KIP-447).
+        found = self._retried(lambda: self._consumer.committed([_tp(p) for p in partitions], ASK_WITHIN_S))
+        return {TopicPartition(p.topic, p.partition): p.offset if p.offset >= 0 else None for p in found}
+
+    def extent(self, partition: TopicPartition) -> tuple[int, int]:
+        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(_tp(partition), ASK_WITHIN_S))
+        return low, high
+
+    def reader(self, partition: TopicPartition, start: int) -> Reader:
+        return KafkaReader(self._config, partition, start)
+
+    def _retried(self, ask: Callable[[], Any]) -> Any:
+        """Ask again while the broker says that it may help, until COMMIT_WITHIN_S."""
+        until = self._clock.monotonic_s() + COMMIT_WITHIN_S
+        while True:
+            try:
+                return ask()
+            except ck.KafkaException as error:
+                reason: ck.KafkaError = error.args[0]
+                passing = reason.retriable() or reason.code() in (ck.KafkaError._TIMED_OUT, ck.KafkaError._TRANSPORT)
+                if not passing or self._clock.monotonic_s() > until:
+                    raise KafkaError("TS-K101", f"The broker does not answer: {reason.str()}") from None
+                self._clock.sleep(0.05)
+
+    # ----------------------------------------------------------------------------------------------- transactions
+
+    def transact(self, transaction: Transaction) -> list[Stamp]:
+        assert transaction.offsets, "a transaction without offsets is not fenced"
+        owned = {p.partition for p in transaction.offsets}
+        for _ in range(ATTEMPTS):
+            if not owned <= self._owned:
+                raise Fenced(f"partitions {sorted(owned - self._owned)} were taken away")
+            try:
+                return self._attempt(transaction)
+            except ck.KafkaException as error:
+                reason: ck.KafkaError = error.args[0]
+                if not reason.txn_requires_abort():
+                    raise _fatal(reason) from None
+                _LOG.warning("transaction.aborted", error=reason.str())
+                metrics.TRANSACTIONS.labels("aborted").inc()
+                # an abort before anything was sent is an invalid state to the broker
+                self._producer.flush(ASK_WITHIN_S)
+                self._until_done("abort", self._producer.abort_transaction)
+                if reason.code() in _NOT_A_MEMBER:
+                    raise Fenced(reason.str()) from None
+                self._clock.sleep(0.02)
+        raise KafkaError("TS-K104", f"A transaction was aborted {ATTEMPTS} times in a row")
+
+    def _attempt(self, transaction: Transaction) -> list[Stamp]:
+        """Once from begin to commit. Raises ck.KafkaException: to be aborted, or fatal."""
+        self._until_done("begin", self._producer.begin_transaction)
+        offsets = [_tp(p, offset) for p, offset in transaction.offsets.items()]
+        # Before the first record: adding the group is repeated quickly, adding a partition only every 20 ms.
+        self._until_done(
+            "offsets",
+            lambda: self._producer.send_offsets_to_transaction(offsets, self._generation, ASK_WITHIN_S),
+        )
+        for batch in transaction.batches:
+            self._produce_batch(batch)
+        for record in transaction.singles:
+            self._produce(record)
+        stamps: list[Stamp] = []
+        for record in transaction.stamped:
+            self._produce(record, stamps)
+        if transaction.then is not None:
+            self._drain()
+            if len(stamps) < len(transaction.stamped):
+                raise ck.KafkaException(_undelivered())
+            for record in transaction.then(stamps):
+                self._produce(record)
+        self._drain()
+        self._until_done("commit", lambda: self._producer.commit_transaction(ASK_WITHIN_S))
+        return stamps
+
+    def _produce_batch(self, batch: Batch) -> None:
+        rest: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in batch.records]
+        while rest:
+            self._producer.produce_batch(batch.topic, rest, partition=batch.partition)
+            failed = [m for m in rest if "_error" in m]
+            for message in failed:
+                reason = message.pop("_error")
+                if reason.code() != ck.KafkaError._QUEUE_FULL:
+                    raise ck.KafkaException(reason)
+            rest = failed
+            if rest:
+                self._producer.poll(0.01)
+
+    def _produce(self, record: Outgoing, stamps: list[Stamp] | None = None) -> None:
+        def delivered(error: ck.KafkaError | None, message: ck.Message) -> None:
+            if error is None and stamps is not None:
+                stamps.append(Stamp(message.offset() or 0, message.timestamp()[1]))
+
+        keywords: dict[str, Any] = {} if stamps is None else {"on_delivery": delivered}
+        if record.partition is not None:
+            keywords["partition"] = record.partition
+        if record.timestamp_ms:
+            keywords["timestamp"] = record.timestamp_ms
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic, key=record.key, value=record.value, headers=record.headers, **keywords
+                )
+                return
+            except BufferError:
+                self._producer.poll(0.01)
+
+    def _drain(self) -> None:
+        """Wait until every record has been acknowledged: the flush inside commit would look only every 10 ms."""
+        until = self._clock.monotonic_s() + COMMIT_WITHIN_S
+        while len(self._producer) > 0 and self._clock.monotonic_s() < until:
+            self._producer.poll(0.001)
+
+    def _until_done(self, what: str, call: Callable[[], Any]) -> None:
+        """Repeat a call while its error says so. Its outcome may be unknown until then, so nothing else will do."""
+        until = self._clock.monotonic_s() + COMMIT_WITHIN_S
+        while True:
+            try:
+                call()
+                return
+            except ck.KafkaException as error:
+                reason: ck.KafkaError = error.args[0]
+                if not reason.retriable() or self._clock.monotonic_s() > until:
+                    raise
+                _LOG.info("transaction.repeated", call=what, error=reason.str())
+                self._clock.sleep(0.01)
+
+    def close(self, leave: bool) -> None:
+        if leave:
+            # A static member says nothing when it closes (KIP-345); unsubscribing tells the group.
+            self._consumer.unsubscribe()
+        self._consumer.close()
+        self._producer.flush(1.0)
+
+
+_NOT_A_MEMBER: Final = (
+    ck.KafkaError.UNKNOWN_MEMBER_ID,
+    ck.KafkaError.ILLEGAL_GENERATION,
+    ck.KafkaError.FENCED_INSTANCE_ID,
+)
+"""The group has moved on without us: what was made under the old membership must not be sent again."""
+
+
+def _place(message: ck.Message) -> TopicPartition:
+    """Where a message, or the end that it tells of, lies."""
+    topic, partition = message.topic(), message.partition()
+    assert topic is not None and partition is not None
+    return TopicPartition(topic, partition)
+
+
+def _undelivered() -> ck.KafkaError:
+    """An error that asks for an abort: a record was not acknowledged in time."""
+    return ck.KafkaError(ck.KafkaError._MSG_TIMED_OUT, "a journal record was not acknowledged", False, False, True)
+
+
+def _fatal(reason: ck.KafkaError) -> Exception:
+    """What to raise for an error after which this producer can do nothing."""
+    if reason.code() in (ck.KafkaError._FENCED, ck.KafkaError.INVALID_PRODUCER_EPOCH, *_NOT_A_MEMBER):
+        return Fenced(reason.str())
+    return KafkaError("TS-K104", f"A transaction ended in an error: {reason.str()}")
+
+
+def _unreachable(kafka: KafkaSettings, error: ck.KafkaException) -> KafkaError:
+    return KafkaError("TS-K101", f"Kafka at {kafka.bootstrap} cannot be used: {error.args[0].str()}")

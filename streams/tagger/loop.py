@@ -1,0 +1,310 @@
+"""The tagger's loop: fetch, step each partition that can go on, write it all in one transaction, again.
+
+It knows only the `Log` protocol and an injected clock. A transaction is always over before the log is asked for more, so
+no rebalance ever meets an open one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from processors.decoder import WriterSchemas
+from processors.rules.compile import compile_rules
+from processors.rules.tree import RuleSet
+from schemas.errors import KafkaError, StateError
+from streams import metrics
+from streams.clock import Clock
+from streams.log import Fenced, Log, Stamp, TopicPartition, Transaction
+from streams.settings import Settings
+from streams.tagger.backfill import backfill
+from streams.tagger.count import count_step
+from streams.tagger.recovery import Recovered, claim, recover
+from streams.tagger.sources import Source, ready
+from streams.tagger.topics import Topics
+from streams.tagger.work import Step, Work
+
+__all__ = ["Tagger"]
+
+_LOG = structlog.get_logger(__name__)
+
+FETCH_MOST: Final = 20_000
+IDLE_WAIT_S: Final = 0.02
+"""How long a fetch waits when there is nothing to do."""
+TICK_MS: Final = 1_000
+"""An idle partition's clock moves at least so often: apps judge by it how fresh the tags are."""
+BEHIND_WALL_MS: Final = 100
+"""The clock stays so far behind wall time, for records that are on their way to the broker with an earlier stamp."""
+HOLD_MOST: Final = 200_000
+"""Records held of one topic while it waits for the others; beyond, it is not fetched."""
+HOLD_AGAIN: Final = 50_000
+"""It is fetched again when so few are left."""
+MILLISECONDS: Final = 1e-3
+
+
+@dataclass(slots=True)
+class Running:
+    """A partition that is stepped, and the broker's time when its journal was last written."""
+
+    work: Work
+    stamp: Stamp
+    stamped_s: float
+    """Monotonic time when that was."""
+    stepped_s: float
+    paused: set[int] = field(default_factory=set)
+    """Sources that are not fetched for now."""
+
+    def wall_ms(self, now_s: float) -> int:
+        """Wall time by the broker's clock."""
+        return self.stamp.timestamp_ms + int((now_s - self.stamped_s) * 1000)
+
+
+class Tagger:
+    """One member of the group. `run` returns when `stop` says so; it raises KafkaError if the process must end."""
+
+    def __init__(
+        self,
+        log: Log,
+        clock: Clock,
+        settings: Settings,
+        rule_set: RuleSet,
+        topics: Topics,
+        schemas: WriterSchemas,
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._settings = settings
+        self._rule_set = rule_set
+        self._program = compile_rules(rule_set)
+        self._topics = topics
+        self._schemas = schemas
+        self._on_turn = on_turn
+        self._running: dict[int, Running] = {}
+        self._recovering: dict[int, Iterator[None]] = {}
+        self._stopped: dict[int, str] = {}
+        """Partitions that cannot go on, and why."""
+        self._assigned = False
+        self._committed_s = clock.monotonic_s()
+
+    # ------------------------------------------------------------------------------------------------- the group
+
+    def _on_assign(self, partitions: set[int]) -> None:
+        metrics.REBALANCES.labels("assigned").inc()
+        _LOG.info("tagger.assigned", partitions=sorted(partitions))
+        self._assigned = True
+        self._running.clear()
+        self._stopped.clear()
+        self._recovering = {p: self._take(p) for p in sorted(partitions)}
+        self._count_partitions()
+
+    def _on_revoke(self, partitions: set[int]) -> None:
+        metrics.REBALANCES.labels("revoked").inc()
+        _LOG.info("tagger.revoked", partitions=sorted(partitions))
+        for p in partitions:
+            self._running.pop(p, None)
+            self._recovering.pop(p, None)
+            self._stopped.pop(p, None)
+            metrics.forget_partition(p)
+        self._count_partitions()
+
+    def _take(self, partition: int) -> Iterator[None]:
+        """Everything from an assigned partition to a running one, in bounded pieces."""
+        began_s = self._clock.monotonic_s()
+        recovered = claim(self._log, self._topics, partition, lambda positions: self._work(partition, positions))
+        yield
+        yield from recover(self._log, self._topics, recovered)
+        if recovered.changed or recovered.published:
+            yield from backfill(self._log, self._topics, recovered, self._clock.wall_ms())
+        self._start(recovered)
+        metrics.RECOVERY_SECONDS.observe(self._clock.monotonic_s() - began_s)
+        _LOG.info(
+            "tagger.partition_running", partition=partition, epoch=recovered.work.epoch, step=recovered.work.number,
+            customers=recovered.work.engine.sizes()["rows"], seconds=round(self._clock.monotonic_s() - began_s, 3),
+        )  # fmt: skip
+
+    def _work(self, partition: int, positions: dict[TopicPartition, int]) -> Work:
+        return Work(
+            rule_set=self._rule_set,
+            program=self._program,
+            topics=self._topics,
+            partition=partition,
+            positions=positions,
+            schemas=self._schemas,
+            dedupe_max_ids=self._settings.tagger.dedupe_max_ids,
+            as_json=self._settings.output_format == "json",
+        )
+
+    def _start(self, recovered: Recovered) -> None:
+        now_s = self._clock.monotonic_s()
+        # the claim's stamp is old by now, but monotonic time since is known only from here: it would put the clock back
+        running = Running(recovered.work, recovered.stamp, now_s, now_s)
+        for source in recovered.work.sources:
+            source.at_end = False
+        self._running[recovered.work.partition] = running
+        metrics.watch_clock_lag(recovered.work.partition, lambda: self._clock_lag_s(running))
+        self._read_on()
+
+    def _clock_lag_s(self, running: Running) -> float:
+        """Seconds that a partition's clock is behind wall time."""
+        return max(0.0, (running.wall_ms(self._clock.monotonic_s()) - running.work.engine.clock) * MILLISECONDS)
+
+    def _read_on(self) -> None:
+        """Fetch all sources of the running partitions from behind what is in hand."""
+        positions = {}
+        for running in self._running.values():
+            running.paused.clear()
+            for source in running.work.sources:
+                source.at_end = False
+                positions[source.place] = source.fetch_from
+        self._log.read_from(positions)
+
+    def _count_partitions(self) -> None:
+        metrics.PARTITIONS.labels("recovering").set(len(self._recovering))
+        metrics.PARTITIONS.labels("running").set(len(self._running))
+        metrics.PARTITIONS.labels("stopped").set(len(self._stopped))
+
+    # -------------------------------------------------------------------------------------------------- the loop
+
+    def run(self, stop: Callable[[], bool], leave: Callable[[], bool] = lambda: False) -> None:
+        """Until `stop`; then the log is closed, leaving the group if `leave` says so."""
+        self._log.subscribe(self._topics.sources, self._on_assign, self._on_revoke)
+        try:
+            while not stop():
+                self.turn()
+        finally:
+            self._log.close(leave())
+
+    def turn(self) -> None:
+        """One round: fetch, recover a little, step and commit what is ready."""
+        self._on_turn()
+        self._fetch()
+        self._recover_some()
+        steps = self._step_all()
+        if steps:
+            self._commit(steps)
+
+    def _fetch(self) -> None:
+        waiting = any(ready(r.work.sources) != [0] * len(r.work.sources) for r in self._running.values())
+        with metrics.STEP_STAGE_SECONDS.labels("fetch").time():
+            fetched = self._log.fetch(FETCH_MOST, 0.0 if self._recovering else self._wait_s(waiting))
+        for place, messages in fetched.messages.items():
+            source = self._source(place)
+            if source is not None:
+                source.add(messages)
+                self._hold_back(place)
+        for place in fetched.at_end:
+            source = self._source(place)
+            if source is not None:
+                source.at_end = True
+
+    def _wait_s(self, waiting: bool) -> float:
+        """How long to gather: nothing to do, or the rest of the commit interval."""
+        if not waiting:
+            return IDLE_WAIT_S
+        since_s = self._clock.monotonic_s() - self._committed_s
+        return max(0.0, self._settings.tagger.commit_interval_ms * MILLISECONDS - since_s)
+
+    def _source(self, place: TopicPartition) -> Source | None:
+        """The source of a running partition; None for what was fetched before the partition went away."""
+        running = self._running.get(place.partition)
+        if running is None:
+            return None
+        return running.work.sources[self._topics.sources.index(place.topic)]
+
+    def _hold_back(self, place: TopicPartition) -> None:
+        """Fetch no more of a topic of which too much waits for the others: memory is bounded."""
+        running = self._running[place.partition]
+        index = self._topics.sources.index(place.topic)
+        source = running.work.sources[index]
+        if source.held > HOLD_MOST and index not in running.paused:
+            running.paused.add(index)
+            self._log.pause(place, source.fetch_from)
+
+    def _recover_some(self) -> None:
+        """One piece of work for each partition that is being taken."""
+        for partition, work in list(self._recovering.items()):
+            try:
+                next(work)
+                continue
+            except StopIteration:
+                pass
+            except StateError as error:
+                _LOG.error("tagger.partition_stopped", partition=partition, error=str(error))
+                self._stopped[partition] = str(error)
+                if error.code == "TS-S102":
+                    metrics.DIGEST_MISMATCHES.labels("same").inc()
+            self._recovering.pop(partition, None)
+            self._count_partitions()
+
+    # ------------------------------------------------------------------------------------------------- stepping
+
+    def _step_all(self) -> list[tuple[Running, Step]]:
+        """A step of each partition that has records ready, or whose clock is due to move."""
+        now_s = self._clock.monotonic_s()
+        gathering = now_s - self._committed_s < self._settings.tagger.commit_interval_ms * MILLISECONDS
+        steps = []
+        for running in self._running.values():
+            counts = ready(running.work.sources)
+            if gathering and sum(counts) < self._settings.tagger.max_step_events // len(self._running):
+                continue
+            step = self._step(running, counts, now_s)
+            if step is not None:
+                steps.append((running, step))
+        return steps
+
+    def _step(self, running: Running, counts: list[int], now_s: float) -> Step | None:
+        """One step of one partition; None if there is nothing to do."""
+        work = running.work
+        at_end = all(s.at_end and s.held == n for s, n in zip(work.sources, counts, strict=True))
+        clock = 0
+        if at_end and self._settings.clock.follow_wall:
+            clock = max(0, running.wall_ms(now_s) - BEHIND_WALL_MS)
+        ticking = clock > work.engine.clock and now_s - running.stepped_s >= TICK_MS * MILLISECONDS
+        if not any(counts) and not ticking and not work.engine.due():
+            return None
+        most = self._settings.tagger.max_step_events
+        if sum(counts) > most:
+            clock = 0
+        running.stepped_s = now_s
+        with metrics.STEP_STAGE_SECONDS.labels("engine").time():
+            step = work.step(counts, most, clock, self._settings.tagger.max_step_timers, self._clock.wall_ms())
+        self._fetch_again(running)
+        return step
+
+    def _fetch_again(self, running: Running) -> None:
+        for index in list(running.paused):
+            source = running.work.sources[index]
+            if source.held <= HOLD_AGAIN:
+                running.paused.discard(index)
+                self._log.resume(source.place)
+
+    def _commit(self, steps: list[tuple[Running, Step]]) -> None:
+        """Everything that was decided, in one transaction; counted only when it is done."""
+        transaction = Transaction()
+        for running, step in steps:
+            running.work.add_to(transaction, step)
+        with metrics.STEP_STAGE_SECONDS.labels("commit").time():
+            try:
+                stamps = self._log.transact(transaction)
+            except Fenced as error:
+                raise KafkaError("TS-K105", f"Another process has taken over: {error}") from error
+        metrics.TRANSACTIONS.labels("committed").inc()
+        now_s = self._clock.monotonic_s()
+        self._committed_s = now_s
+        for (running, step), stamp in zip(steps, stamps, strict=True):
+            running.stamp = stamp
+            running.stamped_s = now_s
+            count_step(running.work, step, stamp.timestamp_ms)
+
+    def why_not_ready(self) -> list[str]:
+        """What keeps this tagger from doing its work; empty if nothing does."""
+        reasons = [f"partition {p} is stopped: {why}" for p, why in self._stopped.items()]
+        if not self._assigned:
+            reasons.append("no partitions have been assigned yet")
+        if self._recovering:
+            reasons.append(f"recovering partitions {sorted(self._recovering)}")
+        return reasons

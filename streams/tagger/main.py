@@ -1,0 +1,73 @@
+"""Puts the tagger together from the settings and runs it until the process is asked to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from types import FrameType
+
+import structlog
+
+from processors.rules.load import load_rules
+from schemas.extra_schemas import load_directory
+from schemas.registry import Writers
+from streams import topics as catalogue
+from streams.clock import Clock
+from streams.health import HealthServer
+from streams.kafka_log import KafkaLog
+from streams.rules_dir import read_rules_dir
+from streams.settings import Settings
+from streams.tagger.loop import Tagger
+from streams.tagger.topics import Topics
+
+__all__ = ["run"]
+
+STALE_AFTER_S = 90.0
+"""A turn may lawfully last as long as a transaction with all its repetitions."""
+
+_LOG = structlog.get_logger(__name__)
+
+
+def run(settings: Settings, clock: Clock, leave: bool) -> None:
+    """Run until SIGTERM or SIGINT: the step is finished, then the group is closed, and left if `leave`.
+
+    Only from the main thread. Raises RuleErrors, ConfigError, KafkaError.
+    """
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    rules = settings.rules
+    rule_set = load_rules(
+        read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency
+    )
+    admin = catalogue.admin_client(settings.kafka)
+    partitions = catalogue.check(catalogue.inspect(admin, settings.kafka))
+    extra = load_directory(settings.schemas_dir) if settings.schemas_dir is not None else []
+    instance = settings.kafka.instance_id or f"{socket.gethostname()}-{os.getpid()}"
+    log = KafkaLog(settings.kafka, settings.tagger, clock, instance)
+    tagger = Tagger(
+        log,
+        clock,
+        settings,
+        rule_set,
+        Topics.of(settings.kafka, partitions),
+        Writers(extra=extra),
+        on_turn=lambda: health.tick(),
+    )
+    health = HealthServer(
+        host=settings.metrics.host,
+        port=settings.metrics.port,
+        stale_after_s=STALE_AFTER_S,
+        monotonic_s=clock.monotonic_s,
+        why_not_ready=tagger.why_not_ready,
+    )
+    with health:
+        _LOG.info("tagger.started", tags=len(rule_set.tags), rule_version=rule_set.version, instance=instance)
+        tagger.run(stop.is_set, lambda: leave)
+    _LOG.info("tagger.stopped")

@@ -1,0 +1,207 @@
+"""One partition at work: its sources, its engine, and what each of its steps writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from processors import layout as L
+from processors.changes import ChangeWriter
+from processors.customers import id_in_row
+from processors.decoder import Decoded, Decoder, WriterSchemas
+from processors.encode import AvroEncoder
+from processors.hashing import partition_of_key
+from processors.partition import ENGINE_VERSION, Partition, StepOutput
+from processors.rules.program import Program
+from processors.rules.tree import RuleSet
+from schemas.outcomes import Dead, Outcome
+from schemas.records import CLOCK_KEY, Change, Current, DeadCount, JournalRecord, SourceRange, Value
+from streams.log import Batch, Outgoing, TopicPartition, Transaction
+from streams.tagger.dead_letters import dead_letter
+from streams.tagger.sources import Source, Taken, take
+from streams.tagger.topics import Topics
+
+__all__ = ["Step", "Work"]
+
+SOURCE = "/tagstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step decided. Arrays of `output` hold until the partition's next step; the records are its own."""
+
+    output: StepOutput
+    decoded: Decoded
+    journal: JournalRecord
+    singles: list[Outgoing]
+    """Dead letters and moved events."""
+    batches: list[Batch]
+
+
+class Work:
+    """A partition that this process owns. Not for two threads at once."""
+
+    def __init__(
+        self,
+        *,
+        rule_set: RuleSet,
+        program: Program,
+        topics: Topics,
+        partition: int,
+        positions: dict[TopicPartition, int],
+        schemas: WriterSchemas,
+        dedupe_max_ids: int,
+        as_json: bool,
+    ) -> None:
+        """`positions`: where each source is read from, in the order of `topics.sources`."""
+        self.partition = partition
+        self.rule_set = rule_set
+        self.sources = [Source(place, offset) for place, offset in positions.items()]
+        self.engine = Partition(
+            rule_set,
+            number=partition,
+            partitions=topics.partitions,
+            moved_source=topics.moved_source,
+            dedupe_max_ids=dedupe_max_ids,
+            program=program,
+        )
+        self.epoch = -1
+        self.number = 0
+        """Number of the last step."""
+        self.source_types = topics.source_types
+        self._topics = topics
+        self._decoder = Decoder(topics.source_types, schemas)
+        self._as_json = as_json
+        self._writer = ChangeWriter(rule_set)
+        self._encoder = AvroEncoder(rule_set, partition, SOURCE, None, None)
+
+    # ---------------------------------------------------------------------------------------------------- deciding
+
+    def decide(self, counts: Sequence[int], most: int, clock: int, budget: int) -> tuple[Taken, Decoded, StepOutput]:
+        """Take up to `most` of the first `counts` records of the sources and apply them; then the clock goes to `clock`.
+
+        The only place where state moves: live steps and recovery run through it alike.
+        """
+        taken = take(self.sources, counts, most)
+        payloads = [m.value() for m in taken.messages]
+        offsets = np.fromiter((m.offset() or 0 for m in taken.messages), np.int64, len(payloads))
+        decoded = self._decoder.decode(payloads, taken.arrivals, offsets, taken.sources)
+        output = self.engine.step(decoded, taken.order, clock, budget)
+        self.number += 1
+        return taken, decoded, output
+
+    def step(self, counts: Sequence[int], most: int, clock: int, budget: int, now_ms: int) -> Step:
+        """Decide, and write down what was decided. `now_ms` is stamped on the changes (emitted_at)."""
+        taken, decoded, output = self.decide(counts, most, clock, budget)
+        assert sum(output.outcomes) == len(taken.messages), "read must be the sum of the outcomes"
+        singles: list[Outgoing] = []
+        dead: Counter[int] = Counter()
+        if output.outcomes[Outcome.DEAD] or output.outcomes[Outcome.REKEYED]:
+            singles, dead = self._set_aside(taken, decoded)
+        journal = JournalRecord(
+            kind="step",
+            epoch=self.epoch,
+            step=self.number,
+            partition=self.partition,
+            sources=tuple(SourceRange(s.place.topic, f, s.next) for s, f in zip(self.sources, taken.first, strict=True)),
+            clock_before=output.clock_before,
+            clock_after=output.clock,
+            rule_version=self.rule_set.version,
+            engine_version=ENGINE_VERSION,
+            timers_fired=output.timers_fired,
+            outcomes=output.outcomes,
+            last_seq=output.seq,
+            digest=output.digest,
+            dead=tuple(DeadCount(code, n) for code, n in sorted(dead.items())),
+        )
+        return Step(output, decoded, journal, singles, self._batches(output, decoded, now_ms))
+
+    def _set_aside(self, taken: Taken, decoded: Decoded) -> tuple[list[Outgoing], Counter[int]]:
+        """Dead letters and moved events of a step, and how many were dead for which reason."""
+        outcomes = decoded.events[:, L.EV_OUTCOME]
+        records: list[Outgoing] = []
+        dead: Counter[int] = Counter()
+        for row in np.flatnonzero((outcomes == Outcome.DEAD) | (outcomes == Outcome.REKEYED)).tolist():
+            message = taken.messages[row]
+            if outcomes[row] == Outcome.REKEYED:
+                records.append(self._moved(decoded, row))
+                continue
+            reason = Dead(int(decoded.events[row, L.EV_CODE]))
+            dead[reason] += 1
+            place = self.sources[int(taken.sources[row])].place
+            records.append(dead_letter(self._topics.dead_letters, place, message, reason, decoded.details.get(row)))
+        return records, dead
+
+    def _moved(self, decoded: Decoded, row: int) -> Outgoing:
+        """The event for the partition where it belongs, with the arrival that it had here."""
+        ref = int(decoded.events[row, L.EV_CUSTOMER])
+        start = ref >> 32
+        key = decoded.buf[start : start + (ref & 0xFFFFFFFF)].tobytes()
+        return Outgoing(
+            self._topics.moved,
+            partition_of_key(key, self._topics.partitions),
+            key,
+            decoded.payload(row),
+            timestamp_ms=int(decoded.events[row, L.EV_ARRIVAL]),
+        )
+
+    def _batches(self, output: StepOutput, decoded: Decoded, now_ms: int) -> list[Batch]:
+        """Records of tags.changes and tags.current, the partition's clock last."""
+        m = self.engine.state.m
+        if self._as_json:
+            numbers = {"partition": self.partition, "epoch": self.epoch}
+            made = self._writer.changes(output, decoded, emitted_at=now_ms, **numbers)
+            changes = [(c.customer_id.encode(), c.to_json()) for c in made]
+            tags = [(c.customer_id.encode(), c.to_json()) for c in self._writer.current(output, m, **numbers)]
+        else:
+            changes = self._encoder.changes(output, decoded, epoch=self.epoch, emitted_at=now_ms).records()
+            tags = self._encoder.current(output, m, epoch=self.epoch, clock=output.clock).records()
+        batches = [Batch(self._topics.changes, self.partition, changes)] if changes else []
+        tags.append((CLOCK_KEY.encode(), self.clock_value()))
+        return [*batches, Batch(self._topics.current, self.partition, tags)]
+
+    def tags_by_customer(self) -> dict[str, dict[str, Value]]:
+        """Tags of every customer who has any, by the state as it is."""
+        m, m8 = self.engine.state.m, self.engine.state.m8
+        found = {}
+        for row in self.engine.rows().tolist():
+            tags = self._writer.tags_of(m, row)
+            if tags:
+                found[id_in_row(m, m8, row)] = {t.tag: t.value for t in tags}
+        return found
+
+    def encode(self, record: Change | Current) -> bytes:
+        """A record's value in the output format."""
+        return record.to_json() if self._as_json else record.to_avro()
+
+    def clock_value(self) -> bytes:
+        """The partition's `@clock`, for tags.current."""
+        record = Current(
+            customer_id=CLOCK_KEY,
+            partition=self.partition,
+            epoch=self.epoch,
+            seq=self.engine.seq,
+            clock=self.engine.clock,
+            rule_version=self.rule_set.version,
+        )
+        return self.encode(record)
+
+    # --------------------------------------------------------------------------------------------------- delivering
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Next offsets to apply of every source."""
+        return {s.place: s.next for s in self.sources}
+
+    def journal_value(self, record: JournalRecord) -> Outgoing:
+        """A journal record of this partition, ready to be written."""
+        return Outgoing(self._topics.journal, self.partition, str(self.partition).encode(), record.to_avro())
+
+    def add_to(self, transaction: Transaction, step: Step) -> None:
+        """Put a step into a transaction."""
+        transaction.offsets |= self.offsets()
+        transaction.batches += step.batches
+        transaction.singles += step.singles
+        transaction.stamped.append(self.journal_value(step.journal))
