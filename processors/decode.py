@@ -17,6 +17,7 @@ from processors import layout as L
 from processors.dedupe import event_hash
 from processors.hashing import U, hash_bytes, load32, load64
 from processors.jit import hot, inline, jit
+from schemas.bounds import MAX_VALUES
 from schemas.events import EVENT_TYPES, FIELDS, KINDS, MAX_ID_BYTES
 from schemas.outcomes import Dead
 
@@ -110,7 +111,8 @@ def _varint(buf, p, end):  # type: ignore[no-untyped-def]
             error = 0
             break
         shift += U(7)
-        if shift > U(63):
+        if shift >= U(63) and (shift > U(63) or (p < end and buf[p] > 1)):
+            # more than ten bytes, or a tenth one with more than the last of 64 bits
             error = _BAD_VARINT
             break
     return np.int64(r >> U(1)) ^ -np.int64(r & U(1)), p, error
@@ -161,12 +163,16 @@ def _skip_map(buf, p, end, null_branch):  # type: ignore[no-untyped-def]
         n, p, error = _varint(buf, p, end)
         if error != 0 or n == 0:
             return p, error
+        block_end = np.int64(-1)
         if n < 0:
             n = -n
-            _, p, error = _varint(buf, p, end)
+            size, p, error = _varint(buf, p, end)
+            if error == 0 and (size < 0 or size > end - p):
+                error = _BAD_LENGTH
             if error != 0:
                 return p, error
-        if n < 0 or n > end - p:
+            block_end = p + size
+        if n < 0 or n > MAX_VALUES:
             return p, _BAD_LENGTH
         for _ in range(n):
             length, p, error = _varint(buf, p, end)
@@ -193,6 +199,9 @@ def _skip_map(buf, p, end, null_branch):  # type: ignore[no-untyped-def]
             if not _utf8(buf, p, p + length):
                 return p, _NOT_UTF8
             p += length
+        if block_end >= 0 and p != block_end:
+            # readers that skip a block go by its size: one that lies would be read differently by each
+            return p, _BAD_LENGTH
 
 
 @hot
@@ -230,6 +239,8 @@ def _text(tb, op, a, event_type, buf, p, n, events, e):  # type: ignore[no-untyp
         return 0
     if not _utf8(buf, p, p + n):
         return _NOT_UTF8
+    if op == P.OP_SKIP_TEXT:
+        return 0
     ref = (np.int64(p) << 32) | n
     if op == P.OP_TEXT:
         events[e, L.EV_FIELDS + a] = ref
@@ -254,6 +265,8 @@ def _long(tb, op, a, b, c, kinds, event_type, v, events, reals, e):  # type: ign
     """Store a whole number `v`. Returns an error or 0."""
     if op == P.OP_SKIP_LONG:
         return 0
+    if op == P.OP_SKIP_ENUM:
+        return 0 if 0 <= v < a else _UNKNOWN_KIND
     if op == P.OP_EVENT_TIME:
         events[e, L.EV_TIME] = v // b
         return 0
@@ -326,7 +339,14 @@ def _body(tb, plan, buf, p, end, events, reals, e):  # type: ignore[no-untyped-d
                 error = _BAD_VARINT
             if branch == a:
                 i += 1
-        elif op == P.OP_SKIP_BYTES or op == P.OP_TEXT or op == P.OP_TEXT_KIND or op == P.OP_EVENT_ID or op == P.OP_CUSTOMER:
+        elif (
+            op == P.OP_TEXT
+            or op == P.OP_EVENT_ID
+            or op == P.OP_CUSTOMER
+            or op == P.OP_TEXT_KIND
+            or op == P.OP_SKIP_BYTES
+            or op == P.OP_SKIP_TEXT
+        ):
             n, p, error = _varint(buf, p, end)
             if error == 0 and (n < 0 or n > end - p):
                 error = _BAD_LENGTH

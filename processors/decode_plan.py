@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from processors.layout import EV_FIELDS, EV_WORDS
 from schemas.events import EVENT_TYPES, FIELDS, KINDS, Field
+from schemas.resolution import units_per_ms
 
 OP_SKIP_LONG: Final = 0
 OP_SKIP_FIXED: Final = 1
@@ -37,6 +38,10 @@ OP_DOUBLE: Final = 12
 OP_ENUM_KIND: Final = 13
 """a: field; b: first of the enum's codes in `kinds`; c: how many symbols it has."""
 OP_TEXT_KIND: Final = 14
+OP_SKIP_TEXT: Final = 15
+"""As OP_SKIP_BYTES, but they must be UTF-8: what is ignored is checked as well, as by everyone else who reads Avro."""
+OP_SKIP_ENUM: Final = 16
+"""An enum of `a` symbols."""
 OP_NULLABLE: Final = 20
 """A union of null and the next operation's value; a: the branch that is null."""
 
@@ -69,25 +74,22 @@ def _base(schema: Any) -> tuple[str, Mapping[str, Any]]:
     raise _NotPlannable(f"a union inside a union or array: {schema}")
 
 
-_TIME_UNITS: Final = {"timestamp-millis": 1, "timestamp-micros": 1000}
-
-
-def _time_unit(attributes: Mapping[str, Any]) -> int:
-    return _TIME_UNITS.get(str(attributes.get("logicalType", "")), 1)
-
-
 def _skip(name: str, attributes: Mapping[str, Any]) -> list[int]:
     """Operation that reads over a value that is not ours."""
     match name:
-        case "int" | "long" | "enum":
+        case "int" | "long":
             return [OP_SKIP_LONG, 0, 0, 0]
+        case "enum":
+            return [OP_SKIP_ENUM, len(attributes["symbols"]), 0, 0]
         case "float":
             return [OP_SKIP_FIXED, 4, 0, 0]
         case "double":
             return [OP_SKIP_FIXED, 8, 0, 0]
         case "boolean":
             return [OP_BOOLEAN, 0, 0, 0]
-        case "string" | "bytes":
+        case "string":
+            return [OP_SKIP_TEXT, 0, 0, 0]
+        case "bytes":
             return [OP_SKIP_BYTES, 0, 0, 0]
         case "fixed":
             return [OP_SKIP_FIXED, int(attributes["size"]), 0, 0]
@@ -117,9 +119,9 @@ class _Planner:
             null = schema.index("null")
             self.ops.append([OP_NULLABLE, null, 0, 0])
             schema = schema[1 - null]
-        self.ops.append(self._value(name, *_base(schema)))
+        self.ops.append(self._value(name, *_base(schema), units_per_ms(schema)))
 
-    def _value(self, name: str, base: str, attributes: Mapping[str, Any]) -> list[int]:
+    def _value(self, name: str, base: str, attributes: Mapping[str, Any], time_unit: int) -> list[int]:
         if name in ("event_id", "customer_id"):
             if base != "string":
                 raise _NotPlannable(f"{name} is {base}")
@@ -127,19 +129,19 @@ class _Planner:
         if name == "event_time":
             if base not in ("int", "long"):
                 raise _NotPlannable(f"{name} is {base}")
-            return [OP_EVENT_TIME, 0, _time_unit(attributes), 0]
+            return [OP_EVENT_TIME, 0, time_unit, 0]
         if name not in self._fields:
             return _skip(base, attributes)
-        return self._field(*self._fields[name], base, attributes)
+        return self._field(*self._fields[name], base, attributes, time_unit)
 
-    def _field(self, position: int, f: Field, base: str, attributes: Mapping[str, Any]) -> list[int]:
+    def _field(self, position: int, f: Field, base: str, attributes: Mapping[str, Any], time_unit: int) -> list[int]:
         match f.kind, base:
             case "text", "string":
                 return [OP_TEXT, position, 0, 0]
             case ("int" | "cents"), ("int" | "long"):
                 return [OP_LONG, position, 1, 0]
             case "time", ("int" | "long"):
-                return [OP_LONG, position, _time_unit(attributes), 0]
+                return [OP_LONG, position, time_unit, 0]
             case "real", ("int" | "long"):
                 return [OP_LONG_TO_REAL, position, 0, 0]
             case "real", "float":

@@ -18,6 +18,7 @@ from schemas.errors import EventError
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import Dead
 from schemas.registry import RawSchema, event_type_of
+from schemas.resolution import check_readable
 
 I64 = NDArray[np.int64]
 
@@ -168,6 +169,8 @@ class Decoder:
         if kind is None:
             shown = str(key) if isinstance(key, int) else key.hex()
             raise EventError(Dead.UNKNOWN_SCHEMA, f"schema {shown} is not one of Browse, Purchase, Service, Profile")
+        # a schema that is not valid, or can never be read as ours: each of its events meets the same error
+        check_readable(writer)
         plan = make_plan(writer, kind)
         index = D.SLOW
         if plan is not None:

@@ -113,7 +113,7 @@ def _whole(name: str, value: Any, low: float, high: float) -> int:
     return whole
 
 
-def _time_ms(name: str, value: Any) -> int:
+def time_ms(name: str, value: Any) -> int:
     """Whole milliseconds, or ISO-8601 text. Raises EventError(BAD_TIME)."""
     if isinstance(value, str):
         try:
@@ -128,7 +128,7 @@ def _time_ms(name: str, value: Any) -> int:
 
 
 def _event_time(value: Any) -> bytes:
-    return long_bytes(_time_ms("event_time", value))
+    return long_bytes(time_ms("event_time", value))
 
 
 def _attributes(value: Any) -> bytes:
@@ -161,7 +161,7 @@ def _whole_encoder(field: Field) -> Encoder:
 
 def _time_encoder(field: Field) -> Encoder:
     name = field.name
-    return lambda value: _PRESENT + long_bytes(_time_ms(name, value))
+    return lambda value: _PRESENT + long_bytes(time_ms(name, value))
 
 
 def _real_encoder(field: Field) -> Encoder:

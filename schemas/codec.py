@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from schemas.canonical import canonical_event
+from schemas.canonical import canonical_event, time_ms
 from schemas.errors import EventError
 from schemas.framing import Frame, frame_confluent, frame_single, read_framed, unframe
 from schemas.outcomes import Dead
@@ -27,7 +27,9 @@ __all__ = [
     "event_from_json_bytes",
     "frame_confluent",
     "frame_single",
+    "json_object",
     "read_framed",
+    "time_ms",
     "unframe",
 ]
 
@@ -54,7 +56,12 @@ def event_from_json(event_type: str, obj: Mapping[str, Any]) -> bytes:
 
 
 def event_from_json_bytes(event_type: str, value: bytes) -> bytes:
-    """As `event_from_json`, from a record's value. Raises EventError: also TOO_LARGE, DEEP_JSON, NOT_UTF8, BAD_JSON."""
+    """As `event_from_json`, from a record's value. Raises EventError: also what `json_object` raises."""
+    return canonical_event(event_type, json_object(value))
+
+
+def json_object(value: bytes) -> dict[str, Any]:
+    """A JSON object, parsed. Raises EventError: TOO_LARGE, DEEP_JSON, NOT_UTF8, BAD_JSON."""
     if len(value) > MAX_VALUE_BYTES:
         raise EventError(Dead.TOO_LARGE, f"{len(value)} bytes")
     # Hardly any event has more brackets than it may have levels, so counting them settles it.
@@ -66,7 +73,7 @@ def event_from_json_bytes(event_type: str, value: bytes) -> bytes:
         raise _json_error(value, error) from error
     if not isinstance(obj, dict):
         raise EventError(Dead.BAD_JSON, f"a {type(obj).__name__} where an object belongs")
-    return canonical_event(event_type, obj)
+    return obj
 
 
 def _check_depth(value: bytes) -> None:

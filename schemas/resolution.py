@@ -121,7 +121,7 @@ def _plan(writer_schema: RawSchema) -> _Plan:
         fields.append({"name": name, "type": ["null", *_reading(wanted, branches)], "default": None})
     reader = {"type": "record", "name": body.plain["name"], "fields": fields}
     times = ("event_time", "order_time")
-    units = {name: unit for name in times if name in original and (unit := _unit(original[name])) != 1}
+    units = {name: unit for name in times if name in original and (unit := units_per_ms(original[name])) != 1}
     parsed: Any = fastavro.parse_schema(reader)
     return _Plan(event_type, body, parsed, units)
 
@@ -154,8 +154,8 @@ def _reading(wanted: str, branches: list[Any]) -> list[Any]:
     return [wanted]
 
 
-def _unit(schema: Any) -> int:
-    """How many of the writer's units of time are a millisecond."""
+def units_per_ms(schema: Any) -> int:
+    """How many of the writer's units of time are a millisecond; 1 if the schema of the field does not say."""
     for branch in _branches(schema):
         while isinstance(branch, dict):
             unit = _UNITS_PER_MS.get(str(branch.get("logicalType")))

@@ -146,8 +146,8 @@ class Log(Protocol):
     def transact(self, transaction: Transaction) -> list[Stamp]:
         """Write it all, or nothing: repeats and aborts as the protocol demands, always with the same bytes.
 
-        Returns the stamps of `stamped`. Raises Fenced, or KafkaError (TS-K104) if the outcome cannot be had: the process must
-        end and recover.
+        Returns the stamps of `stamped`. Raises Fenced, or KafkaError (TS-K104) if the outcome cannot be had: the
+        process must end and recover.
         """
         ...
 

@@ -105,9 +105,7 @@ def _current(work: Work, customer_id: str, after: Tags, seq: int) -> Current:
     )
 
 
-def _write(
-    log: Log, topics: Topics, work: Work, changes: list[Change], current: list[Current], run_id: str
-) -> None:
+def _write(log: Log, topics: Topics, work: Work, changes: list[Change], current: list[Current], run_id: str) -> None:
     """One transaction with its changeover record; offsets do not move."""
     work.number += 1
     clock = work.engine.clock

@@ -48,7 +48,6 @@ def _count_outcomes(work: Work, events: I64) -> None:
         metrics.count_outcomes(event_type, counts)
 
 
-
 def _count_changes(work: Work, changes: I64) -> None:
     """Changes by tag and op."""
     rows, counts = np.unique(changes[:, [L.CH_TAG, L.CH_BEFORE, L.CH_AFTER]], axis=0, return_counts=True)

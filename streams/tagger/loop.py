@@ -1,7 +1,7 @@
 """The tagger's loop: fetch, step each partition that can go on, write it all in one transaction, again.
 
-It knows only the `Log` protocol and an injected clock. A transaction is always over before the log is asked for more, so
-no rebalance ever meets an open one.
+It knows only the `Log` protocol and an injected clock. A transaction is always over before the log is asked for more,
+so no rebalance ever meets an open one.
 """
 
 from __future__ import annotations
@@ -182,10 +182,14 @@ class Tagger:
         """One round: fetch, recover a little, step and commit what is ready."""
         self._on_turn()
         self._fetch()
-        self._recover_some()
-        steps = self._step_all()
-        if steps:
-            self._commit(steps)
+        try:
+            self._recover_some()
+            steps = self._step_all()
+            if steps:
+                self._commit(steps)
+        except Fenced as error:
+            # whoever took over has the committed truth; this state is of no use to anybody
+            raise KafkaError("TS-K105", f"Another process has taken over: {error}") from error
 
     def _fetch(self) -> None:
         waiting = any(ready(r.work.sources) != [0] * len(r.work.sources) for r in self._running.values())
@@ -288,10 +292,7 @@ class Tagger:
         for running, step in steps:
             running.work.add_to(transaction, step)
         with metrics.STEP_STAGE_SECONDS.labels("commit").time():
-            try:
-                stamps = self._log.transact(transaction)
-            except Fenced as error:
-                raise KafkaError("TS-K105", f"Another process has taken over: {error}") from error
+            stamps = self._log.transact(transaction)
         metrics.TRANSACTIONS.labels("committed").inc()
         now_s = self._clock.monotonic_s()
         self._committed_s = now_s

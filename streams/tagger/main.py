@@ -43,9 +43,7 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     rules = settings.rules
-    rule_set = load_rules(
-        read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency
-    )
+    rule_set = load_rules(read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency)
     admin = catalogue.admin_client(settings.kafka)
     partitions = catalogue.check(catalogue.inspect(admin, settings.kafka))
     extra = load_directory(settings.schemas_dir) if settings.schemas_dir is not None else []

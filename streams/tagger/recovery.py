@@ -2,8 +2,8 @@
 
 1. The group's committed offsets, once they are stable.
 2. A *claim* in the journal, in a transaction with those same offsets; its offset is the epoch. With it goes `@clock`.
-3. The journal up to the own claim. Reading "to the end" would be no barrier: a record of the previous owner may lie in a
-   transaction that is still open, and the claim waits behind it. Records of an older epoch behind a claim are a
+3. The journal up to the own claim. Reading "to the end" would be no barrier: a record of the previous owner may lie in
+   a transaction that is still open, and the claim waits behind it. Records of an older epoch behind a claim are a
    zombie's and are ignored.
 4. Each step again, from the very same offsets, output off, digests compared.
 5. If other rules were in force, or ever changed: the difference to what is published (backfill.py).
@@ -126,7 +126,8 @@ def _journal(log: Log, topics: Topics, work: Work) -> Generator[None, None, list
             try:
                 record = JournalRecord.from_value(message.value() or b"")
             except EventError as error:
-                raise StateError("TS-S103", f"{place.topic}[{place.partition}] at {message.offset()}: {error}") from error
+                where = f"{place.topic}[{place.partition}] at {message.offset()}"
+                raise StateError("TS-S103", f"{where}: {error}") from error
             if record.kind == "claim":
                 epoch = message.offset() or 0
             elif record.epoch == epoch:

@@ -1,7 +1,7 @@
 """The merged topics of one partition: what is held of each, and in which order it is applied.
 
-Records are merged by (arrival, topic, offset). A record waits until each other topic of the partition has a later record
-in hand or is at its end; so while catching up the order is what it would have been live. Arrival is the record's
+Records are merged by (arrival, topic, offset). A record waits until each other topic of the partition has a later
+record in hand or is at its end; so while catching up the order is what it would have been live. Arrival is the record's
 timestamp, raised to the last one of its topic if it goes back.
 """
 

@@ -13,8 +13,11 @@ __all__ = ["Topics"]
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Names on the broker. Sources stand in the order of their names without prefix: of two records that arrive together
-    that of the earlier one is applied first, so the order of names is part of the result."""
+    """Names on the broker.
+
+    Sources stand in the order of their names without prefix: of two records that arrive together that of the earlier
+    one is applied first, so the order of names is part of the result.
+    """
 
     sources: tuple[str, ...]
     source_types: tuple[str | None, ...]

@@ -12,7 +12,6 @@ from processors import layout as L
 from processors.changes import ChangeWriter
 from processors.customers import id_in_row
 from processors.decoder import Decoded, Decoder, WriterSchemas
-from processors.encode import AvroEncoder
 from processors.hashing import partition_of_key
 from processors.partition import ENGINE_VERSION, Partition, StepOutput
 from processors.rules.program import Program
@@ -26,7 +25,10 @@ from streams.tagger.topics import Topics
 
 __all__ = ["Step", "Work"]
 
-SOURCE = "/tagstream"
+
+def _range_of(source: Source, first: int) -> SourceRange:
+    """What a step applied of a source, which stands behind it by now."""
+    return SourceRange(source.place.topic, first, source.next)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,11 @@ class Work:
         self._decoder = Decoder(topics.source_types, schemas)
         self._as_json = as_json
         self._writer = ChangeWriter(rule_set)
-        self._encoder = AvroEncoder(rule_set, partition, SOURCE, None, None)
 
     # ---------------------------------------------------------------------------------------------------- deciding
 
     def decide(self, counts: Sequence[int], most: int, clock: int, budget: int) -> tuple[Taken, Decoded, StepOutput]:
-        """Take up to `most` of the first `counts` records of the sources and apply them; then the clock goes to `clock`.
+        """Take up to `most` of the first `counts` records of the sources, apply them, then move the clock to `clock`.
 
         The only place where state moves: live steps and recovery run through it alike.
         """
@@ -106,7 +107,7 @@ class Work:
             epoch=self.epoch,
             step=self.number,
             partition=self.partition,
-            sources=tuple(SourceRange(s.place.topic, f, s.next) for s, f in zip(self.sources, taken.first, strict=True)),
+            sources=tuple(map(_range_of, self.sources, taken.first)),
             clock_before=output.clock_before,
             clock_after=output.clock,
             rule_version=self.rule_set.version,
@@ -150,15 +151,11 @@ class Work:
 
     def _batches(self, output: StepOutput, decoded: Decoded, now_ms: int) -> list[Batch]:
         """Records of tags.changes and tags.current, the partition's clock last."""
-        m = self.engine.state.m
-        if self._as_json:
-            numbers = {"partition": self.partition, "epoch": self.epoch}
-            made = self._writer.changes(output, decoded, emitted_at=now_ms, **numbers)
-            changes = [(c.customer_id.encode(), c.to_json()) for c in made]
-            tags = [(c.customer_id.encode(), c.to_json()) for c in self._writer.current(output, m, **numbers)]
-        else:
-            changes = self._encoder.changes(output, decoded, epoch=self.epoch, emitted_at=now_ms).records()
-            tags = self._encoder.current(output, m, epoch=self.epoch, clock=output.clock).records()
+        numbers = {"partition": self.partition, "epoch": self.epoch}
+        made = self._writer.changes(output, decoded, emitted_at=now_ms, **numbers)
+        changes = [(c.customer_id.encode(), self.encode(c)) for c in made]
+        current = self._writer.current(output, self.engine.state.m, **numbers)
+        tags = [(c.customer_id.encode(), self.encode(c)) for c in current]
         batches = [Batch(self._topics.changes, self.partition, changes)] if changes else []
         tags.append((CLOCK_KEY.encode(), self.clock_value()))
         return [*batches, Batch(self._topics.current, self.partition, tags)]

@@ -10,6 +10,7 @@ from unittest import mock
 
 import numpy as np
 
+from processors import dedupe, state
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
 from processors.partition import UNLIMITED, Partition
@@ -116,8 +117,6 @@ def run_engine(scenario: Scenario, cuts: Cuts, partition: Partition | None = Non
 @contextmanager
 def tiny_memory() -> Iterator[None]:
     """Partitions made within begin with the smallest tables and no spare memory, so that all of it has to grow."""
-    from processors import dedupe, state
-
     make = state.new_state
 
     def new_state(g: state.I64, dedupe_max_ids: int) -> state.State:

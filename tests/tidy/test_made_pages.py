@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.catalogue import CATALOGUE, page as errors
+from schemas.catalogue import CATALOGUE
+from schemas.catalogue import page as errors
 from schemas.catalogue.page import FAMILIES
 from streams import settings_page
 from streams.settings import Loaded, Settings
