@@ -1,11 +1,12 @@
-"""A step's changes as lines of JSON: the same fields as `Change.to_json`, at five times the speed.
+"""A step's changes as lines of JSON: the same fields as `Change.to_json`, at six times the speed.
 
-Most of a line depends on tag, values and cause alone. So each such combination has a template, made from a `Change`, in
-which only the numbers and ids of one change are left open.
+Most of a line depends on tag, values and cause alone. So each such combination is written once, by way of a `Change`, and
+cut where the numbers and ids of the single change belong.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import orjson
@@ -14,14 +15,21 @@ from processors import layout as L
 from processors.changes import customer_at, event_id_of, op_of, tag_values
 from processors.decoder import Decoded
 from processors.partition import StepOutput
+from processors.rules.program import I64
 from processors.rules.tree import RuleSet
 from schemas.records import Change, change_id
+
+PIECE_CHANGES: Final = 8192
+"""Changes written at once, some 3 MB: a step in which a million timers fire must not take as much memory."""
 
 _OPEN: Final = ("id", "customer_id", "effective_at", "emitted_at", "seq", "prev_seq")
 """Fields that differ from change to change, in the order of the record; behind them `cause`, or `cause_time`."""
 
 Combination = tuple[int, int, int, bool]
 """Tag, value before, value after, whether an event was the cause."""
+
+Template = tuple[str, str, str, str, str, str, str, str]
+"""The texts before, between and behind the seven open fields."""
 
 
 class ChangeLines:
@@ -30,30 +38,41 @@ class ChangeLines:
     def __init__(self, rule_set: RuleSet) -> None:
         self._rule_set = rule_set
         self._values = [tag_values(tag) for tag in rule_set.tags]
-        self._templates: dict[Combination, str] = {}
+        self._templates: dict[Combination, Template] = {}
 
-    def lines(self, output: StepOutput, decoded: Decoded) -> bytes:
-        """Each change as a JSON object and a line break, in order of seq; `emitted_at` is the clock that found it."""
-        columns = output.changes.T.tolist()
-        tags, befores, afters = columns[L.CH_TAG], columns[L.CH_BEFORE], columns[L.CH_AFTER]
-        events, ats, seqs = columns[L.CH_EVENT], columns[L.CH_AT], columns[L.CH_SEQ]
-        by_event = (output.changes[:, L.CH_EVENT] >= 0).tolist()
+    def lines(self, output: StepOutput, decoded: Decoded) -> Iterator[bytes]:
+        """Each change as a JSON object and a line break, in order of seq, many at once.
+
+        `emitted_at` is the clock that found the change.
+        """
+        for start in range(0, len(output.changes), PIECE_CHANGES):
+            yield self._piece(output.changes[start : start + PIECE_CHANGES], output.touched, decoded).encode()
+
+    def _piece(self, changes: I64, touched: I64, decoded: Decoded) -> str:
+        places, tags, befores, afters, ats, seqs, prevs, events, clocks = changes.T.tolist()
+        by_event = (changes[:, L.CH_EVENT] >= 0).tolist()
         templates = [
             self._templates.get(combination) or self._make(combination)
             for combination in zip(tags, befores, afters, by_event, strict=True)
         ]
-        customers = {at: _quoted(customer_at(output.touched, at)) for at in set(columns[L.CH_CUSTOMER])}
-        names = [customers[at] for at in columns[L.CH_CUSTOMER]]
-        ids = {event: _quoted(event_id_of(decoded, event)) for event in set(events) if event >= 0}
+        customers = {place: _json(customer_at(touched, place)) for place in set(places)}
+        names = [customers[place] for place in places]
+        ids = {event: _json(event_id_of(decoded, event)) for event in set(events) if event >= 0}
         causes = [ids.get(event, at) for event, at in zip(events, ats, strict=True)]
-        holes = zip(seqs, names, ats, columns[L.CH_CLOCK], seqs, columns[L.CH_PREV], causes, strict=True)
-        return "".join([template % hole for template, hole in zip(templates, holes, strict=True)]).encode()
+        return "".join(
+            [
+                f"{t0}{seq}{t1}{name}{t2}{at}{t3}{clock}{t4}{seq}{t5}{prev}{t6}{cause}{t7}"
+                for (t0, t1, t2, t3, t4, t5, t6, t7), seq, name, at, clock, prev, cause in zip(
+                    templates, seqs, names, ats, clocks, prevs, causes, strict=True
+                )
+            ]
+        )
 
-    def _make(self, combination: Combination) -> str:
+    def _make(self, combination: Combination) -> Template:
         """The template of this combination, which is kept."""
         tag, before, after, by_event = combination
         record = Change(
-            id="", customer_id="", effective_at=0, emitted_at=0, seq=0, prev_seq=0,
+            id=change_id(0, 0), customer_id="", effective_at=0, emitted_at=0, seq=0, prev_seq=0,
             tag=self._rule_set.tags[tag].id,
             op=op_of(before, after),
             before=self._values[tag][before],
@@ -62,18 +81,23 @@ class ChangeLines:
             epoch=0,
             origin="live" if by_event else "timer",
         ).to_record()  # fmt: skip
-        holes = dict.fromkeys((*_OPEN, "cause" if by_event else "cause_time"), "%s")
-        assert [name for name in record if name in holes] == list(holes), "the holes are filled in this order"
-        holes["id"] = _quoted(change_id(0, 0)).replace('0"', '%s"')
-        parts = [f'"{name}":{holes.get(name) or _escaped(value)}' for name, value in record.items()]
-        self._templates[combination] = template = "{" + ",".join(parts) + "}\n"
+        opened = (*_OPEN, "cause" if by_event else "cause_time")
+        assert [name for name in record if name in opened] == list(opened), "they are filled in this order"
+        pieces = [""]
+        for name, value in record.items():
+            pieces[-1] += f',"{name}":' if name != next(iter(record)) else f'{{"{name}":'
+            if name == "id":
+                # The id ends with the seq, within its quotes.
+                pieces[-1] += _json(value).removesuffix('0"')
+                pieces.append('"')
+            elif name in opened:
+                pieces.append("")
+            else:
+                pieces[-1] += _json(value)
+        t0, t1, t2, t3, t4, t5, t6, t7 = pieces
+        self._templates[combination] = template = (t0, t1, t2, t3, t4, t5, t6, t7 + "}\n")
         return template
 
 
-def _quoted(text: str) -> str:
-    return orjson.dumps(text).decode()
-
-
-def _escaped(value: object) -> str:
-    """A value that stays as it is when the template is filled."""
-    return orjson.dumps(value).decode().replace("%", "%%")
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

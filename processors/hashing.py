@@ -57,7 +57,8 @@ def load32(buf, p):  # type: ignore[no-untyped-def]
 @hot
 def hash_bytes(buf, p, n, seed):  # type: ignore[no-untyped-def]
     """64-bit hash of `n` bytes of `buf` (uint8) from `p`; `seed` (uint64) separates uses. Returns uint64."""
-    h = _SEED ^ (U(n) * _MULTIPLIER) ^ seed
+    # mixed, for the first word meets it by exclusive or: seeds 1 and 2 would make one of the texts "1…" and "2…"
+    h = _SEED ^ (U(n) * _MULTIPLIER) ^ mix64(seed)
     end = p + n
     while p + 8 <= end:
         h = (h ^ load64(buf, p)) * _MULTIPLIER

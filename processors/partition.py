@@ -126,7 +126,8 @@ class Partition:
     def row_of(self, customer_id: str) -> int:
         """The customer's row, 0 if nothing is held of them."""
         key = np.frombuffer(customer_id.encode(), np.uint8)
-        hash64 = np.int64(hash_bytes(key, 0, key.size, U(0)))
+        # compiled code hands out a Python int, which may be beyond int64
+        hash64 = np.uint64(hash_bytes(key, 0, key.size, U(0))).astype(np.int64)
         return int(customers.find(self._state.m, self._state.m8, hash64, key, 0, key.size))
 
     def set_customer_seq(self, customer_id: str, seq: int) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,12 +22,12 @@ from processors.rules.tree import RuleSet
 from schemas.codec import event_from_json
 from schemas.registry import OWN_WRITERS
 
-STEP_EVENTS = 20_000
+STEP_EVENTS = 5_000
 """Events in a step: bounds the memory of decoded rows and of changes. Nothing else depends on it."""
 
 
 class Step(NamedTuple):
-    """One step of a replay. Its arrays hold until the next one."""
+    """One step of a replay. Its arrays are its own, so the next one may be made while it is used."""
 
     places: I64
     """Place in the history of each row of `decoded`, in the order in which they were applied."""
@@ -53,7 +54,8 @@ def replay(
         decoded = decoder.decode(history.payloads(places), arrivals[places], places, zeros)
         last = start + step_events >= order.size
         clock = until_ms if last and until_ms is not None else 0
-        yield Step(places, decoded, partition.step(decoded, np.arange(places.size, dtype=np.int64), clock))
+        output = partition.step(decoded, np.arange(places.size, dtype=np.int64), clock)
+        yield Step(places, decoded, replace(output, changes=output.changes.copy(), touched=output.touched.copy()))
 
 
 class TagReplay:

@@ -147,12 +147,14 @@ class KafkaLog:
                 group = messages.get(place)
                 if group is None:
                     group = messages[place] = []
-                    # An end that was met earlier in this fetch lies before this record.
-                    if place in at_end:
-                        at_end.remove(place)
+                if at_end and place in at_end:
+                    # The end that was met earlier in this fetch lies before this record.
+                    at_end.remove(place)
                 group.append(message)
             elif error.code() == ck.KafkaError._PARTITION_EOF:
                 at_end.append(_place(message))
+            elif error.code() in _TAKEN_OVER:
+                raise Fenced(error.str())
             elif error.fatal() or error.code() in (ck.KafkaError._AUTO_OFFSET_RESET, ck.KafkaError.OFFSET_OUT_OF_RANGE):
                 raise KafkaError("TS-K101", f"Fetching: {error.str()}")
             else:
@@ -210,7 +212,7 @@ class KafkaLog:
                 metrics.TRANSACTIONS.labels("aborted").inc()
                 # an abort before anything was sent is an invalid state to the broker
                 self._producer.flush(ASK_WITHIN_S)
-                self._until_done("abort", self._producer.abort_transaction)
+                self._abort()
                 if reason.code() in _NOT_A_MEMBER:
                     raise Fenced(reason.str()) from None
                 self._clock.sleep(0.02)
@@ -241,6 +243,13 @@ class KafkaLog:
         self._drain()
         self._until_done("commit", lambda: self._producer.commit_transaction(ASK_WITHIN_S))
         return stamps
+
+    def _abort(self) -> None:
+        """End the transaction without it. Raises Fenced, or KafkaError TS-K104."""
+        try:
+            self._until_done("abort", lambda: self._producer.abort_transaction(ASK_WITHIN_S))
+        except ck.KafkaException as error:
+            raise _fatal(error.args[0]) from None
 
     def _produce_batch(self, batch: Batch) -> None:
         rest: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in batch.records]
@@ -309,6 +318,14 @@ _NOT_A_MEMBER: Final = (
 )
 """The group has moved on without us: what was made under the old membership must not be sent again."""
 
+_TAKEN_OVER: Final = (
+    ck.KafkaError._FENCED,
+    ck.KafkaError.INVALID_PRODUCER_EPOCH,
+    ck.KafkaError.PRODUCER_FENCED,
+    ck.KafkaError.FENCED_INSTANCE_ID,
+)
+"""Another process uses our transactional id, or our name in the group."""
+
 
 def _place(message: ck.Message) -> TopicPartition:
     """Where a message, or the end that it tells of, lies."""
@@ -324,7 +341,7 @@ def _undelivered() -> ck.KafkaError:
 
 def _fatal(reason: ck.KafkaError) -> Exception:
     """What to raise for an error after which this producer can do nothing."""
-    if reason.code() in (ck.KafkaError._FENCED, ck.KafkaError.INVALID_PRODUCER_EPOCH, *_NOT_A_MEMBER):
+    if reason.code() in (*_TAKEN_OVER, *_NOT_A_MEMBER):
         return Fenced(reason.str())
     return KafkaError("TS-K104", f"A transaction ended in an error: {reason.str()}")
 

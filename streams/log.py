@@ -124,7 +124,10 @@ class Log(Protocol):
         ...
 
     def fetch(self, most: int, timeout_s: float) -> Fetched:
-        """Up to `most` messages; waits up to `timeout_s` for the first. Serves the group's callbacks."""
+        """Up to `most` messages; waits up to `timeout_s` for the first. Serves the group's callbacks.
+
+        Raises Fenced, or KafkaError (TS-K101) if reading cannot go on.
+        """
         ...
 
     def pause(self, partition: TopicPartition, at: int) -> None:

@@ -23,10 +23,10 @@ HEAD: Final = """\
 # Errors
 
 Every error that you can meet has a number, which keeps its meaning for ever, and names its cure. A command that ends
-with one prints it to standard error and exits with 2; `tagstream check` exits with 1 if the rules have errors or an
-example fails, and warnings (TS-R9…) change no exit code. Events that cannot be used (TS-D…) end no command: each goes
-to `events.dlq` with its number in the header `code`, and the flow goes on. Errors in rules show file, line, column and
-a caret.
+with one prints it to standard error and exits with 2; `tagstream check` and `tagstream replay` exit with 1 if the rules
+have errors or an example fails, and warnings (TS-R9…) change no exit code. Events that cannot be used (TS-D…) end no
+command: each goes to `events.dlq` with its number in the header `code`, and the flow goes on. Errors in rules show
+file, line, column and a caret.
 
 This page is made from the catalogue in `schemas/catalogue/`:  `python -m schemas.catalogue.page > docs/errors.md`
 """

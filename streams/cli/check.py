@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from processors.rules.examples import Failure, Replay
     from processors.rules.load import Loaded
     from processors.rules.tree import RuleSet
-    from schemas.errors import RuleError
 
 EXIT_ERRORS = 1
 
@@ -31,6 +30,7 @@ def command(
     from processors.rules.load import read_rules
     from processors.rules.problems import RuleErrors
     from streams import settings
+    from streams.rule_problems import show_problems
     from streams.rules_dir import read_rules_dir
 
     rules = settings.load(config).settings.rules
@@ -39,11 +39,11 @@ def command(
     try:
         files = read_rules_dir(directory or rules.dir)
     except RuleErrors as found:
-        _show(console, found.errors, "red")
+        show_problems(console, found.errors, "red")
         raise typer.Exit(EXIT_ERRORS) from None
     loaded = read_rules(files, time_zone=rules.time_zone, default_currency=rules.default_currency)
-    _show(console, loaded.errors, "red")
-    _show(console, loaded.warnings, "yellow")
+    show_problems(console, loaded.errors, "red")
+    show_problems(console, loaded.warnings, "yellow")
     failures = [] if loaded.rule_set is None else _run_examples(loaded.rule_set)
     _show_failures(console, failures)
     _summarise(console, loaded, len(files), failures)
@@ -53,9 +53,9 @@ def command(
 
 def engine() -> Replay:
     """What examples are run by. The engine is compiled when it is loaded, so only a usable rule set asks for it."""
-    from processors.replay import replay_tag
+    from processors.replay import TagReplay
 
-    return replay_tag
+    return TagReplay()
 
 
 def _run_examples(rule_set: RuleSet) -> list[Failure]:
@@ -78,17 +78,6 @@ def _run_examples(rule_set: RuleSet) -> list[Failure]:
             return replay(rule_set, tag, events, until_ms)
 
         return run_examples(rule_set, counted)
-
-
-def _show(console: Console, found: Sequence[RuleError], colour: str) -> None:
-    from rich.text import Text
-
-    for error in found:
-        head, *rest = error.render().split("\n")
-        console.print(Text(head, style=f"bold {colour}"))
-        for line in rest:
-            console.print(Text(line, style=colour if set(line.strip()) == {"^"} else ""))
-        console.print()
 
 
 def _show_failures(console: Console, failures: Sequence[Failure]) -> None:

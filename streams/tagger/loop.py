@@ -181,8 +181,8 @@ class Tagger:
     def turn(self) -> None:
         """One round: fetch, recover a little, step and commit what is ready."""
         self._on_turn()
-        self._fetch()
         try:
+            self._fetch()
             self._recover_some()
             steps = self._step_all()
             if steps:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 from types import FrameType
 
 import structlog
@@ -17,6 +18,7 @@ from streams import topics as catalogue
 from streams.clock import Clock
 from streams.health import HealthServer
 from streams.kafka_log import KafkaLog
+from streams.registry import Interrupted, SchemaRegistry
 from streams.rules_dir import read_rules_dir
 from streams.settings import Settings
 from streams.tagger.loop import Tagger
@@ -48,6 +50,13 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
     partitions = catalogue.check(catalogue.inspect(admin, settings.kafka))
     extra = load_directory(settings.schemas_dir) if settings.schemas_dir is not None else []
     instance = settings.kafka.instance_id or f"{socket.gethostname()}-{os.getpid()}"
+
+    def go_on() -> bool:
+        health.tick()
+        return not stop.is_set()
+
+    url = settings.schema_registry.url
+    fetch_by_id = SchemaRegistry(url, clock, go_on).schema if url is not None else None
     log = KafkaLog(settings.kafka, settings.tagger, clock, instance)
     tagger = Tagger(
         log,
@@ -55,7 +64,7 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
         settings,
         rule_set,
         Topics.of(settings.kafka, partitions),
-        Writers(extra=extra),
+        Writers(extra=extra, fetch_by_id=fetch_by_id),
         on_turn=lambda: health.tick(),
     )
     health = HealthServer(
@@ -67,5 +76,7 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
     )
     with health:
         _LOG.info("tagger.started", tags=len(rule_set.tags), rule_version=rule_set.version, instance=instance)
-        tagger.run(stop.is_set, lambda: leave)
+        # the step that needs the schema was not begun, so nothing is lost
+        with suppress(Interrupted):
+            tagger.run(stop.is_set, lambda: leave)
     _LOG.info("tagger.stopped")

@@ -12,6 +12,7 @@ from processors import layout as L
 from processors.changes import ChangeWriter
 from processors.customers import id_in_row
 from processors.decoder import Decoded, Decoder, WriterSchemas
+from processors.encode import AvroEncoder
 from processors.hashing import partition_of_key
 from processors.partition import ENGINE_VERSION, Partition, StepOutput
 from processors.rules.program import Program
@@ -78,6 +79,7 @@ class Work:
         self._decoder = Decoder(topics.source_types, schemas)
         self._as_json = as_json
         self._writer = ChangeWriter(rule_set)
+        self._encoder = AvroEncoder(rule_set, partition)
 
     # ---------------------------------------------------------------------------------------------------- deciding
 
@@ -151,11 +153,15 @@ class Work:
 
     def _batches(self, output: StepOutput, decoded: Decoded, now_ms: int) -> list[Batch]:
         """Records of tags.changes and tags.current, the partition's clock last."""
-        numbers = {"partition": self.partition, "epoch": self.epoch}
-        made = self._writer.changes(output, decoded, emitted_at=now_ms, **numbers)
-        changes = [(c.customer_id.encode(), self.encode(c)) for c in made]
-        current = self._writer.current(output, self.engine.state.m, **numbers)
-        tags = [(c.customer_id.encode(), self.encode(c)) for c in current]
+        if self._as_json:
+            numbers = {"partition": self.partition, "epoch": self.epoch}
+            made = self._writer.changes(output, decoded, emitted_at=now_ms, **numbers)
+            changes = [(c.customer_id.encode(), c.to_json()) for c in made]
+            current = self._writer.current(output, self.engine.state.m, **numbers)
+            tags = [(c.customer_id.encode(), c.to_json()) for c in current]
+        else:
+            changes = self._encoder.changes(output, decoded, epoch=self.epoch, emitted_at=now_ms).records()
+            tags = self._encoder.current(output, self.engine.state.m, epoch=self.epoch).records()
         batches = [Batch(self._topics.changes, self.partition, changes)] if changes else []
         tags.append((CLOCK_KEY.encode(), self.clock_value()))
         return [*batches, Batch(self._topics.current, self.partition, tags)]

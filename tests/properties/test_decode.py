@@ -163,9 +163,7 @@ def test_our_own_schemas_newest_and_older_survive_every_damage(schema: Any) -> N
     rng = random.Random(schema.raw["namespace"] + schema.name)
     body = write_body(schema.raw, full(schema.raw, schema.name))
     tally.judge(schema.raw, schema.name, [body[:size] for size in range(len(body) + 1)], one_fault=True)
-    flipped = [
-        body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :] for at in range(len(body)) for bit in range(8)
-    ]
+    flipped = [body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :] for at in range(len(body)) for bit in range(8)]
     tally.judge(schema.raw, schema.name, flipped, one_fault=False)
     tally.judge(schema.raw, schema.name, [damaged(body, rng) for _ in range(300)], one_fault=False)
     assert {L.CODE_OK, Dead.TRUNCATED, Dead.BAD_LENGTH, Dead.BAD_VARINT} <= tally.codes
@@ -309,7 +307,11 @@ def test_a_megabyte_in_a_text_is_read_and_a_megabyte_of_noise_is_dead() -> None:
     [
         {"type": "record", "name": "Browse"},
         {"type": "record", "name": "Browse", "fields": [{"name": "event_id"}]},
-        {"type": "record", "name": "Browse", "fields": [*SCHEMAS["browse"].raw["fields"][:3], {"name": "x", "type": {}}]},
+        {
+            "type": "record",
+            "name": "Browse",
+            "fields": [*SCHEMAS["browse"].raw["fields"][:3], {"name": "x", "type": {}}],
+        },
         {"type": "record", "name": "Browse", "fields": 3},
         {"type": "record", "name": "Other", "fields": []},
         {"type": "record"},
@@ -323,7 +325,11 @@ def test_a_registry_with_a_senseless_schema_kills_its_events_alone(schema: Any) 
 
 @pytest.mark.parametrize(
     ("name", "avro_type", "dead"),
-    [("attributes", "string", Dead.WRONG_TYPE), ("event_time", "double", Dead.WRONG_TYPE), (None, "", Dead.MISSING_FIELD)],
+    [
+        ("attributes", "string", Dead.WRONG_TYPE),
+        ("event_time", "double", Dead.WRONG_TYPE),
+        (None, "", Dead.MISSING_FIELD),
+    ],
 )
 def test_a_schema_that_can_never_be_ours_says_so_for_each_event(name: str | None, avro_type: str, dead: Dead) -> None:
     fields = [f for f in SCHEMAS["profile"].raw["fields"] if f["name"] not in (name, "customer_id" if not name else "")]

@@ -1,0 +1,84 @@
+"""Compiles the engine and keeps it on disk: `python -m processors.warm`, after each change of the sources.
+
+Compiling takes the better part of a minute, loading what was compiled a fraction of a second. So a small history goes
+through everything of the engine that is called from Python, with the types of arguments that it meets later.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+from numba.core import config
+
+from processors import customers
+from processors.changes import ChangeWriter
+from processors.decoder import Decoder
+from processors.hashing import partition_of_key
+from processors.history import History
+from processors.layout import HOUR_MS
+from processors.partition import Partition
+from processors.replay import replay
+from processors.rules.load import load_rules
+from schemas.codec import event_from_json
+from schemas.events import EARLIEST_EVENT_MS
+from schemas.registry import OWN_WRITERS
+
+RULES = """
+- tag: seen
+  name: Seen
+  class: dynamic
+  category: behaviour
+  when: count(browse where channel == "app", 1d) > 0
+  leave: sum(purchase.amount, 30d) > 5
+  dwell: 1m
+"""
+
+FOLDERS = "numba-"
+"""How the names of folders with compiled code begin; behind it stands what they were compiled from (see jit.py)."""
+
+CUSTOMERS = 20_000
+"""So many that every table of the state grows at least once."""
+
+
+def run() -> None:
+    """Call everything of the engine that is called from Python."""
+    rule_set = load_rules({"warm.yaml": RULES}, time_zone="UTC", default_currency="CNY")
+    history = History()
+    for number in range(CUSTOMERS):
+        event = {"event_id": str(number), "customer_id": str(number), "event_time": EARLIEST_EVENT_MS, "channel": "app"}
+        history.add(event_from_json("browse", event), EARLIEST_EVENT_MS, number)
+    partition = Partition(rule_set)
+    writer = ChangeWriter(rule_set)
+    for _, decoded, output in replay(partition, history, EARLIEST_EVENT_MS + HOUR_MS):
+        list(writer.changes(output, decoded, partition=0, epoch=0))
+        list(writer.current(output, partition.state.m, partition=0, epoch=0))
+    partition.set_customer_seq("1", 1)
+    customers.id_in_row(partition.state.m, partition.state.m8, int(partition.rows()[0]))
+    partition_of_key(b"1", 6)
+    # The other way in: a tagger's sources have types.
+    zero = np.zeros(1, np.int64)
+    Decoder(["browse"], OWN_WRITERS).decode(history.payloads(zero), zero, zero, zero)
+
+
+def remove_others(kept: Path) -> None:
+    """Remove the folders of compiled code beside this one: they are of sources that are no more."""
+    for folder in kept.parent.glob(f"{FOLDERS}*"):
+        if folder != kept and folder.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Compile, tidy up, and say in one line how long it took."""
+    run()
+    kept = Path(str(config.CACHE_DIR))  # type: ignore[attr-defined]
+    if kept.name.startswith(FOLDERS):
+        remove_others(kept)
+    # Processor time, not the clock's: it does not matter how busy the machine is.
+    print(f"the engine is compiled ({time.process_time():.1f} s of processor time), in {kept}")
+
+
+if __name__ == "__main__":
+    main()

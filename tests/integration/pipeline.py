@@ -1,0 +1,459 @@
+"""Runs the pipeline's roles as processes, sends events, reads topics whole, and says what should have come of it all.
+
+What should have come of it is worked out from the journal, which is the definition of the order: the ranges of offsets
+of each step, merged once more here in the plainest way, then judged by the oracle.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from redis import Redis
+
+from processors.rules.tree import RuleSet
+from schemas.codec import event_from_json
+from schemas.framing import unframe
+from schemas.outcomes import Outcome
+from schemas.records import Change, Current, JournalRecord
+from schemas.registry import SCHEMAS
+from streams import topics
+from streams.clock import SystemClock
+from streams.local.child import Child
+from streams.redis_layout import Layout, text_of
+from streams.settings import KafkaSettings, RedisSettings
+from tests.oracle import oracle
+from tests.oracle.difference import diff
+from tests.oracle.oracle import Event, OracleChange, Result
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted([*topics.EVENTS.values(), topics.MOVED], key=lambda t: t.name)
+"""The merged topics, in the order in which ties between them are decided."""
+
+Place = tuple[str, int, int]
+"""Topic without prefix, partition, offset."""
+
+
+def until(done: Callable[[], object], within_s: float = 60, what: Callable[[], str] = lambda: "") -> None:
+    """Wait until `done` gives something true; `what` says how things stand if it never does."""
+    last = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < last, f"not within {within_s} s: {what()}"
+        time.sleep(0.05)
+
+
+@dataclass(slots=True)
+class Applied:
+    """One record of a partition, in the order in which it was applied."""
+
+    place: Place
+    arrival_ms: int
+    """The partition's clock at that moment."""
+    message: Message
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """One installation: its topics, its processes, what was sent into it. `stop` it at the end."""
+
+    kafka: KafkaSettings
+    redis: RedisSettings
+    directory: Path
+    """Logs, rules and the working directory of its processes: where no settings of the user's lie."""
+    follow_wall: bool = False
+    event_timestamps: topics.Timestamps = "CreateTime"
+    settings: dict[str, str] = field(default_factory=dict)
+    """More settings of all its processes, as variables without `TAGSTREAM_`."""
+    sent: dict[Place, Event] = field(default_factory=dict)
+    """Events by where the broker put them; what cannot be read as an event is not in it."""
+    children: list[Child] = field(default_factory=list)
+
+    def create_topics(self) -> None:
+        topics.create_missing(
+            topics.admin_client(self.kafka), self.kafka, SystemClock(), event_timestamps=self.event_timestamps
+        )
+
+    # ------------------------------------------------------------------------------------------------ processes
+
+    def start(self, role: str, instance: str | None = None, **settings: str) -> Child:
+        """A role as a process. With an instance's name it has its partitions back as soon as it is started again."""
+        given = {
+            "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
+            "KAFKA__TOPIC_PREFIX": self.kafka.topic_prefix,
+            "KAFKA__GROUP_ID": self.kafka.group_id,
+            "REDIS__URL": self.redis.url,
+            "REDIS__KEY_PREFIX": self.redis.key_prefix,
+            "RULES__DIR": str(self.rules_dir),
+            "CLOCK__FOLLOW_WALL": str(self.follow_wall).lower(),
+            "SECRETS_DIR": str(self._empty_dir()),
+            # the least that brokers allow by default, so that a dead member is soon noticed
+            "TAGGER__SESSION_TIMEOUT_MS": "6000",
+            **self.settings,
+            **settings,
+        }
+        if instance is not None:
+            given["KAFKA__INSTANCE_ID"] = instance
+        child = Child(
+            (sys.executable, "-m", "streams.cli.main", role),
+            log=self.directory / f"{role}-{len(self.children)}.log",
+            env={"PYTHONPATH": str(ROOT), **{f"TAGSTREAM_{name}": value for name, value in given.items()}},
+            cwd=self.directory,
+        )
+        self.children.append(child)
+        return child
+
+    def _empty_dir(self) -> Path:
+        path = self.directory / "no-secrets"
+        path.mkdir(exist_ok=True)
+        return path
+
+    @property
+    def rules_dir(self) -> Path:
+        return self.directory / "rules"
+
+    def write_rules(self, *files: str | Path) -> None:
+        """Make these the rules: texts, or files to copy."""
+        self.rules_dir.mkdir(exist_ok=True)
+        for old in self.rules_dir.iterdir():
+            old.unlink()
+        for number, file in enumerate(files):
+            text = file.read_text("utf-8") if isinstance(file, Path) else file
+            (self.rules_dir / f"rules{number}.yaml").write_text(text, "utf-8")
+
+    def stop(self) -> None:
+        """Kill what still runs, and show what all of it logged."""
+        for child in self.children:
+            child.kill()
+            print(f"---- {child.log.name}\n{child.tail(40)}")
+
+    # --------------------------------------------------------------------------------------------------- events
+
+    def send(self, events: Iterable[Event], encode: Callable[[Event], bytes] | None = None) -> None:
+        """Write events to their topics, keyed by customer; returns when the broker has them all."""
+        producer = self.producer()
+        for event in events:
+            self.put(producer, event, (encode or as_avro)(event))
+        assert producer.flush(30) == 0
+
+    def producer(self) -> Producer:
+        return Producer(
+            {**self.kafka.client_config(), "partitioner": "murmur2_random", "linger.ms": 5, "enable.idempotence": True}
+        )
+
+    def put(self, producer: Producer, event: Event, value: bytes, partition: int = -1, moved: bool = False) -> None:
+        """One event, noted under the place that the broker gives it."""
+        topic = topics.MOVED if moved else topics.EVENTS[event.type]
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            assert error is None, error
+            self.sent[(topic.name, message.partition() or 0, message.offset() or 0)] = event
+
+        producer.produce(
+            topic.named(self.kafka),
+            value,
+            event.customer_id,
+            partition=partition,
+            timestamp=event.arrival_ms,
+            on_delivery=delivered,
+        )
+        producer.poll(0)
+
+    # --------------------------------------------------------------------------------------------------- topics
+
+    def read(self, topic: topics.Topic) -> list[Message]:
+        """All committed records of a topic, each partition's in order of offset."""
+        consumer = Consumer(
+            {
+                **self.kafka.client_config(),
+                "group.id": f"{self.kafka.group_id}.reader",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        name = topic.named(self.kafka)
+        try:
+            partitions = list(consumer.list_topics(name, timeout=20).topics[name].partitions)
+            consumer.assign([TopicPartition(name, p, 0) for p in partitions])
+            open_partitions, found = set(partitions), []
+            last = time.monotonic() + 30
+            while open_partitions:
+                assert time.monotonic() < last, f"{name} does not end"
+                for message in consumer.consume(10_000, 0.2):
+                    error = message.error()
+                    if error is None:
+                        found.append(message)
+                    else:
+                        assert error.code() == KafkaError._PARTITION_EOF, error
+                        open_partitions.discard(message.partition())
+        finally:
+            consumer.close()
+        return sorted(found, key=lambda m: (m.partition(), m.offset()))
+
+    def changes(self) -> list[Change]:
+        """In order of partition and offset."""
+        return [Change.from_value(m.value() or b"") for m in self.read(topics.CHANGES)]
+
+    def journal(self) -> dict[int, list[JournalRecord]]:
+        """By partition the records that count: what an older owner wrote behind a newer claim does not."""
+        found: dict[int, list[JournalRecord]] = {p: [] for p in range(self.kafka.partitions)}
+        epochs: dict[int, int] = {}
+        for message in self.read(topics.JOURNAL):
+            record = JournalRecord.from_value(message.value() or b"")
+            partition = message.partition()
+            assert partition is not None and partition == record.partition
+            if record.kind == "claim":
+                epochs[partition] = message.offset() or 0
+            elif record.epoch == epochs[partition]:
+                found[partition].append(record)
+        return found
+
+    def is_caught_up(self) -> bool:
+        """Whether all that was sent, and all that was moved, is in the journal."""
+        ends: dict[tuple[str, int], int] = {}
+        for record in (r for records in self.journal().values() for r in records):
+            for s in record.sources:
+                ends[s.topic, record.partition] = s.next
+        wanted: Counter[tuple[str, int]] = Counter()
+        for topic in SOURCES:
+            for message in self.read(topic):
+                wanted[topic.named(self.kafka), message.partition() or 0] = (message.offset() or 0) + 1
+        return all(ends.get(place, 0) >= end for place, end in wanted.items())
+
+    def wait_until_caught_up(self, within_s: float = 60) -> None:
+        until(self.is_caught_up, within_s, lambda: "\n".join(child.tail(15) for child in self.children))
+
+    # --------------------------------------------------------------------------------------------- what should be
+
+    def applied(self) -> dict[int, list[Applied]]:
+        """By partition all records in the order in which the journal says that they were applied."""
+        records = {t.named(self.kafka): self._by_partition(t) for t in SOURCES}
+        found: dict[int, list[Applied]] = {}
+        for partition, steps in self.journal().items():
+            clock, found[partition] = 0, []
+            for step in steps:
+                if step.kind != "step":
+                    continue
+                merged = []
+                for place, source in enumerate(step.sources):
+                    assert source.topic == SOURCES[place].named(self.kafka)
+                    for arrival, message in records[source.topic][partition]:
+                        if source.first <= (message.offset() or 0) < source.next:
+                            merged.append((arrival, place, message.offset() or 0, message))
+                for arrival, place, offset, message in sorted(merged, key=lambda m: m[:3]):
+                    clock = max(clock, arrival)
+                    found[partition].append(Applied((SOURCES[place].name, partition, offset), clock, message))
+                assert clock <= step.clock_after
+                clock = step.clock_after
+        return found
+
+    def _by_partition(self, topic: topics.Topic) -> dict[int, list[tuple[int, Message]]]:
+        """A topic's records with their arrivals: their timestamps, raised where one goes back."""
+        found: dict[int, list[tuple[int, Message]]] = defaultdict(list)
+        for message in self.read(topic):
+            of = found[message.partition() or 0]
+            of.append((max(message.timestamp()[1], of[-1][0] if of else 0), message))
+        return found
+
+    def expected(self, rule_set: RuleSet, partition: int, applied: Iterable[Applied], until_ms: int | None) -> Result:
+        """What the oracle makes of one partition's records. Those not in `sent` are dead, skipped or sent elsewhere."""
+        events = []
+        for record in applied:
+            event = self._event(record)
+            if event is not None and self.partition_of(event.customer_id) == partition:
+                events.append(replace(event, arrival_ms=record.arrival_ms))
+        return oracle.run(rule_set, events, until_ms)
+
+    def _event(self, record: Applied) -> Event | None:
+        if record.place in self.sent:
+            return self.sent[record.place]
+        if record.place[0] != topics.MOVED.name:
+            return None
+        key, value = (record.message.key() or b"").decode(), record.message.value() or b""
+        fitting = [e for e in self.sent.values() if e.customer_id == key and _same(e, value)]
+        assert fitting, f"an event was moved that was never sent: {key}"
+        return fitting[0]
+
+    def partition_of(self, customer_id: str) -> int:
+        """Where Kafka's murmur2 puts a customer."""
+        return murmur2(customer_id.encode()) % self.kafka.partitions
+
+    def differences(self, rule_set: RuleSet, to_ms: Callable[[int], int | None] = lambda p: None) -> list[str]:
+        """Where changes, tags or outcomes of any partition are not the oracle's. `to_ms`: until when time passed."""
+        changes = self.changes()
+        journal = self.journal()
+        found = []
+        for partition, records in self.applied().items():
+            wanted = self.expected(rule_set, partition, records, to_ms(partition))
+            mine = [c for c in changes if c.id.startswith(f"{partition}-")]
+            got = Result([oracle_change(c) for c in mine], dict(wanted.outcomes), tags_after(mine))
+            counted = sum_of_outcomes(journal[partition])
+            for outcome in (Outcome.DUPLICATE, Outcome.LATE, Outcome.APPLIED):
+                got.outcomes[outcome] = counted[outcome]
+            events = [e for r in records if (e := self._event(r)) is not None]
+            difference = diff(wanted, got, events)
+            if difference:
+                found.append(f"partition {partition}: {difference}")
+        return found
+
+    def assert_numbered(self) -> None:
+        """Every change has its own number: no gap and no repeat in a partition, and each names its customer's last."""
+        last_seq: dict[int, int] = defaultdict(int)
+        last_of: dict[str, int] = defaultdict(int)
+        ids = set()
+        for message in self.read(topics.CHANGES):
+            change = Change.from_value(message.value() or b"")
+            partition = message.partition() or 0
+            assert change.id == f"{partition}-{change.seq}"
+            assert change.id not in ids
+            ids.add(change.id)
+            assert change.seq == last_seq[partition] + 1, f"{change.id} comes after {last_seq[partition]}"
+            assert change.prev_seq == last_of[change.customer_id], f"{change.id} of {change.customer_id}"
+            assert (message.key() or b"").decode() == change.customer_id
+            last_seq[partition] = last_of[change.customer_id] = change.seq
+
+    def assert_nothing_is_lost(self) -> None:
+        """Each step read as many records as it has outcomes, and all steps together read each record once."""
+        journal = self.journal()
+        for partition, records in journal.items():
+            numbers = [r.step for r in records]
+            assert numbers == list(range(1, len(numbers) + 1)), f"partition {partition}"
+        read: Counter[str] = Counter()
+        for topic in SOURCES:
+            offsets: dict[int, list[int]] = defaultdict(list)
+            for message in self.read(topic):
+                offsets[message.partition() or 0].append(message.offset() or 0)
+            for partition, records in journal.items():
+                at = 0
+                for record in records:
+                    (source,) = [s for s in record.sources if s.topic == topic.named(self.kafka)]
+                    assert source.first >= at and not any(at <= o < source.first for o in offsets[partition])
+                    at = source.next
+                    read[f"{partition}.{record.step}"] += sum(
+                        source.first <= o < source.next for o in offsets[partition]
+                    )
+                assert not [o for o in offsets[partition] if o >= at], "not all has been read"
+        for partition, records in journal.items():
+            for record in records:
+                assert sum(record.outcomes) == read[f"{partition}.{record.step}"]
+
+    # ----------------------------------------------------------------------------------------------------- Redis
+
+    def published(self) -> dict[str, dict[str, str]]:
+        """By customer the tags in `tags.current`, as Redis should hold them; customers without tags are left out."""
+        found: dict[str, dict[str, str]] = {}
+        for message in self.read(topics.CURRENT):
+            current = Current.from_value(message.value() or b"")
+            if not current.is_clock:
+                found[current.customer_id] = {t.tag: text_of(t.value) for t in current.tags}
+        return {customer: tags for customer, tags in found.items() if tags}
+
+    def redis_tags(self, client: Redis) -> dict[str, dict[str, str]]:
+        """By customer the tags in Redis; customers without tags are left out. `client` gives texts."""
+        layout = Layout(self.redis.key_prefix)
+        found = {}
+        for key in client.scan_iter(match=layout.tags_pattern, count=1000):
+            tags = {name: value for name, value in client.hgetall(key).items() if not name.startswith("_")}
+            if tags:
+                found[key.removeprefix(layout.tags_prefix.decode())] = tags
+        return found
+
+    def wait_for_redis(self, client: Redis, tags: Mapping[str, Mapping[str, str]], within_s: float = 30) -> None:
+        until(lambda: self.redis_tags(client) == tags, within_s, lambda: f"{self.redis_tags(client)} is not {tags}")
+
+
+# ------------------------------------------------------------------------------------------------------- encodings
+
+
+def as_object(event: Event) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "customer_id": event.customer_id,
+        "event_time": event.event_time_ms,
+        **{name: value for name, value in event.fields.items() if value is not None},
+    }
+
+
+def as_avro(event: Event) -> bytes:
+    """Single-object encoding, by our newest schema."""
+    return event_from_json(event.type, as_object(event))
+
+
+def as_confluent(ids: Mapping[str, int]) -> Callable[[Event], bytes]:
+    """Confluent framing, by our newest schemas; `ids` are theirs by event type."""
+    return lambda event: b"\0" + ids[event.type].to_bytes(4, "big") + unframe(as_avro(event)).body
+
+
+def as_json(event: Event) -> bytes:
+    return json.dumps(as_object(event)).encode()
+
+
+def _same(event: Event, value: bytes) -> bool:
+    """Whether a moved value is this event, told by its schema and its id."""
+    frame = unframe(value)
+    body = event.event_id.encode()
+    return frame.fingerprint == SCHEMAS[event.type].fingerprint and frame.body[1:].startswith(body)
+
+
+def murmur2(key: bytes) -> int:
+    """Kafka's hash of a key, made positive: org.apache.kafka.common.utils.Utils, line by line."""
+    m, seed, mask = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
+    h = seed ^ len(key)
+    for i in range(0, len(key) // 4 * 4, 4):
+        k = int.from_bytes(key[i : i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = h * m & mask ^ k
+    rest = key[len(key) // 4 * 4 :]
+    if rest:
+        h = (h ^ int.from_bytes(rest, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return (h ^ h >> 15) & 0x7FFFFFFF
+
+
+# --------------------------------------------------------------------------------------------------- comparisons
+
+
+def oracle_change(c: Change) -> OracleChange:
+    """A change in the oracle's words."""
+    return OracleChange(
+        *(c.customer_id, c.tag, c.op, c.before, c.after, c.effective_at, c.origin, c.cause, c.cause_time)  # type: ignore[arg-type]
+    )
+
+
+def tags_after(changes: Iterable[Change]) -> dict[str, dict[str, oracle.TagValue]]:
+    """What these changes, in order, come to; customers without tags are left out."""
+    tags: dict[str, dict[str, oracle.TagValue]] = defaultdict(dict)
+    for change in changes:
+        assert tags[change.customer_id].get(change.tag) == change.before, f"{change.id} does not follow the last one"
+        if change.after is None:
+            del tags[change.customer_id][change.tag]
+        else:
+            tags[change.customer_id][change.tag] = change.after  # type: ignore[assignment]
+    return {customer: held for customer, held in tags.items() if held}
+
+
+def texts(tags: Mapping[str, Mapping[str, oracle.TagValue]]) -> dict[str, dict[str, str]]:
+    """Tags as Redis holds them."""
+    return {c: {tag: text_of(v) for tag, v in held.items() if v is not None} for c, held in tags.items() if held}
+
+
+def sum_of_outcomes(records: Iterable[JournalRecord]) -> Counter[Outcome]:
+    total: Counter[Outcome] = Counter()
+    for record in records:
+        total.update(dict(zip(Outcome, record.outcomes, strict=True)))
+    return total
+
+
+def kill(child: Child) -> None:
+    """As the kernel does when memory runs out."""
+    child.signal(signal.SIGKILL)
+    child.kill()
