@@ -1,7 +1,7 @@
 """A step's changes as lines of JSON: the same fields as `Change.to_json`, at six times the speed.
 
-Most of a line depends on tag, values and cause alone. So each such combination is written once, by way of a `Change`, and
-cut where the numbers and ids of the single change belong.
+Most of a line depends on tag, values and cause alone. So each such combination is written once, by way of a `Change`,
+and cut where the numbers and ids of the single change belong.
 """
 
 from __future__ import annotations

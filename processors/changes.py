@@ -113,4 +113,5 @@ class ChangeWriter:
             if value != 0:
                 found.append((tag, self._values[tag][value]))
             at += self._words[tag]
-        return tuple(TagValue(self._names[tag], value) for tag, value in sorted(found, key=itemgetter(0)) if value is not None)
+        found.sort(key=itemgetter(0))
+        return tuple(TagValue(self._names[tag], value) for tag, value in found if value is not None)

@@ -138,7 +138,7 @@ class _Planner:
         match f.kind, base:
             case "text", "string":
                 return [OP_TEXT, position, 0, 0]
-            case ("int" | "cents"), ("int" | "long"):
+            case (("int" | "cents"), ("int" | "long")):
                 return [OP_LONG, position, 1, 0]
             case "time", ("int" | "long"):
                 return [OP_LONG, position, time_unit, 0]

@@ -1,4 +1,4 @@
-"""From payloads to decoded rows: what is around the compiled pass, for new schemas, JSON and what only fastavro reads."""
+"""From payloads to decoded rows: new schemas, JSON, and what only fastavro reads, around the compiled pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.codec import event_from_avro_slow, event_from_json_bytes
 from schemas.errors import EventError
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import Dead
-from schemas.registry import RawSchema, event_type_of
+from schemas.registry import SCHEMAS, RawSchema, event_type_of
 from schemas.resolution import check_readable
 
 I64 = NDArray[np.int64]
@@ -64,6 +64,9 @@ class Decoder:
         self._writers: dict[bytes | int, RawSchema] = {}
         self._limits = D.field_limits()
         self._kinds = D.kind_tables()
+        for event in EVENT_TYPES:
+            # known from the start, or the first step would have each of its rows wait for them
+            self._add(SCHEMAS[event].fingerprint, SCHEMAS[event].raw, event)
         self.tables = self._build_tables()
 
     def _build_tables(self) -> D.Tables:
@@ -171,7 +174,12 @@ class Decoder:
             raise EventError(Dead.UNKNOWN_SCHEMA, f"schema {shown} is not one of Browse, Purchase, Service, Profile")
         # a schema that is not valid, or can never be read as ours: each of its events meets the same error
         check_readable(writer)
-        plan = make_plan(writer, kind)
+        self._add(key, writer, kind)
+        self.tables = self._build_tables()
+
+    def _add(self, key: bytes | int, writer: RawSchema, event: str) -> None:
+        """Make the plan of a writer's schema."""
+        plan = make_plan(writer, event)
         index = D.SLOW
         if plan is not None:
             index = len(self._plans)
@@ -181,11 +189,8 @@ class Decoder:
             self._by_id[key] = index
         else:
             self._by_fingerprint[key] = index
-        self.tables = self._build_tables()
 
 
 def _buffer(data: bytes) -> NDArray[np.uint8]:
     """Bytes as an array, never empty, so that compiled code sees one type and may form addresses."""
     return np.frombuffer(data or b"\0", np.uint8)
-
-

@@ -1,9 +1,9 @@
 """Which (type, event_id) were seen: two generations of 64-bit hashes, each a day of the partition's clock.
 
 An event is a duplicate if its hash is in this or the previous generation, so a repeat is caught for at least 24 and at
-most 48 hours of clock since it was last seen. Two different events share a hash with odds n / 2^64: at 100 million ids held, one wrong drop in
-184 billion events. When a generation holds half the bound on ids, the older one ends early; the horizon that is really
-held is then shorter and is a metric.
+most 48 hours of clock since it was last seen. Two different events share a hash with odds n / 2^64: at 100 million ids
+held, one wrong drop in 184 billion events. When a generation holds half the bound on ids, the older one ends early; the
+horizon that is really held is then shorter and is a metric.
 """
 
 from __future__ import annotations

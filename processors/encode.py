@@ -1,344 +1,161 @@
-"""One step's output as Avro records of `tags.changes` and `tags.current`, written by compiled loops.
+"""A step's output as Kafka records in Avro, written by compiled loops: what the tagger sends.
 
-Byte for byte what `Change.to_avro` and `Current.to_avro` (schemas/records.py) write, which take some 15 us a record.
-All that does not change from record to record (names, values, framing) stands ready-made in one array of bytes.
+The bytes are those of `schemas.records` as `ChangeWriter` fills them, at some hundredth of the cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any, Final, get_args
+from typing import Final
 
-import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
+from processors import encode_loops as E
+from processors import encode_tables as T
 from processors import layout as L
-from processors.arena import wide
-from processors.changes import tag_values
-from processors.customers import id_words
 from processors.decoder import Decoded
-from processors.hashing import U
-from processors.jit import hot, jit
 from processors.partition import StepOutput
-from processors.rules.compile import is_timed
 from processors.rules.program import I64
 from processors.rules.tree import RuleSet
-from schemas.events import MAX_ID_BYTES
-from schemas.records import SOURCE, SPECVERSION, Op
-from schemas.registry import SCHEMAS
+from schemas.records import CLOCK_KEY, Current
 
-U8 = NDArray[np.uint8]
-
-_OPS: Final[tuple[Op, ...]] = get_args(Op)
-_LIVE: Final = 0
-_TIMER: Final = 1
-"""Symbols of Origin, in the order of the schema."""
-
-# Places in `at`, the first byte of each ready-made piece; a piece ends where the next begins.
-_CHANGE_HEAD: Final = 0
-"""Frame and specversion."""
-_ID_PREFIX: Final = 1
-"""`<partition>-`, without a length."""
-_SOURCE: Final = 2
-_TYPE: Final = 3
-"""Three pieces, by op."""
-_VERSION: Final = 6
-_RUN_ID: Final = 7
-_CURRENT_HEAD: Final = 8
-_PIECES: Final = 9
-"""From here on, for each tag: its name, then per value code its value in a change, then per code in tags.current."""
-
-_LONG_BYTES: Final = 10
-"""Most bytes of a varint."""
-_NUMBERS: Final = 9
-"""Longs in a change: two times, two seqs, epoch, cause_time, three lengths."""
-
-
-def _avro(schema: Any, value: Any) -> bytes:
-    """One value of a schema, without frame."""
-    out = BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), value)
-    return out.getvalue()
-
-
-def _field(schema: str, name: str) -> Any:
-    """The schema of a field of one of our records."""
-    return next(f["type"] for f in SCHEMAS[schema].raw["fields"] if f["name"] == name)
-
-
-# ---------------------------------------------------------------------------------------------------- compiled loops
-
-
-@hot
-def _long(buf, p, v):  # type: ignore[no-untyped-def]
-    """A zigzag varint at `p`. Returns the position behind it."""
-    u = (U(v) << U(1)) ^ U(v >> 63)
-    while u >= U(128):
-        buf[p] = (u & U(127)) | U(128)
-        u >>= U(7)
-        p += 1
-    buf[p] = u
-    return p + 1
-
-
-@hot
-def _piece(buf, p, t8, at, i):  # type: ignore[no-untyped-def]
-    """A ready-made piece."""
-    for k in range(at[i], at[i + 1]):
-        buf[p] = t8[k]
-        p += 1
-    return p
-
-
-@hot
-def _digits(v):  # type: ignore[no-untyped-def]
-    """How many decimal digits a number that is not negative has."""
-    n = 1
-    while v >= 10:
-        v //= 10
-        n += 1
-    return n
-
-
-@hot
-def _change_id(buf, p, t8, at, seq):  # type: ignore[no-untyped-def]
-    """The text `<partition>-<seq>`."""
-    n = _digits(seq)
-    p = _long(buf, p, at[_ID_PREFIX + 1] - at[_ID_PREFIX] + n)
-    p = _piece(buf, p, t8, at, _ID_PREFIX)
-    for k in range(n - 1, -1, -1):
-        buf[p + k] = 48 + seq % 10
-        seq //= 10
-    return p + n
-
-
-@hot
-def _customer(buf, p, touched, place):  # type: ignore[no-untyped-def]
-    """The customer's id, without its length."""
-    for k in range(touched[place + L.TO_ID_BYTES]):
-        buf[p] = (touched[place + L.TO_ID + (k >> 3)] >> ((k & 7) << 3)) & 255
-        p += 1
-    return p
-
-
-@hot
-def _key(buf, p, touched, place, places, i):  # type: ignore[no-untyped-def]
-    """The record's key, and where its value begins."""
-    places[i, 0] = p
-    p = _customer(buf, p, touched, place)
-    places[i, 1] = p
-    places[i, 2] = p
-    return p
-
-
-@hot
-def _cause(buf, p, events, payloads, event, when):  # type: ignore[no-untyped-def]
-    """`cause` and `cause_time`: the event's id, or the timer's time."""
-    if event < 0:
-        buf[p] = 0
-        buf[p + 1] = 2
-        return _long(buf, p + 2, when)
-    ref = events[event, L.EV_ID]
-    n = ref & 0xFFFFFFFF
-    buf[p] = 2
-    p = _long(buf, p + 1, n)
-    for k in range(n):
-        buf[p + k] = payloads[(ref >> 32) + k]
-    buf[p + n] = 0
-    return p + n + 1
-
-
-@jit
-def encode_changes(  # type: ignore[no-untyped-def]
-    changes, touched, events, payloads, t8, at, tags, epoch, emitted_at, buf, places
-):
-    """Write each row of `changes` as a record into `buf`, and where it stands into `places`."""
-    p = 0
-    for i in range(changes.shape[0]):
-        place = changes[i, L.CH_CUSTOMER]
-        first = tags[changes[i, L.CH_TAG], 0]
-        before = changes[i, L.CH_BEFORE]
-        after = changes[i, L.CH_AFTER]
-        op = 0 if before == 0 else (2 if after == 0 else 1)
-        event = changes[i, L.CH_EVENT]
-        p = _key(buf, p, touched, place, places, i)
-        p = _piece(buf, p, t8, at, _CHANGE_HEAD)
-        p = _change_id(buf, p, t8, at, changes[i, L.CH_SEQ])
-        p = _piece(buf, p, t8, at, _SOURCE)
-        p = _piece(buf, p, t8, at, _TYPE + op)
-        p = _long(buf, p, touched[place + L.TO_ID_BYTES])
-        p = _customer(buf, p, touched, place)
-        p = _piece(buf, p, t8, at, first)
-        p = _long(buf, p, op)
-        p = _piece(buf, p, t8, at, first + 1 + before)
-        p = _piece(buf, p, t8, at, first + 1 + after)
-        p = _long(buf, p, changes[i, L.CH_AT])
-        p = _long(buf, p, emitted_at)
-        p = _long(buf, p, changes[i, L.CH_SEQ])
-        p = _long(buf, p, changes[i, L.CH_PREV])
-        p = _piece(buf, p, t8, at, _VERSION)
-        p = _long(buf, p, epoch)
-        p = _long(buf, p, _LIVE if event >= 0 else _TIMER)
-        p = _piece(buf, p, t8, at, _RUN_ID)
-        p = _cause(buf, p, events, payloads, event, changes[i, L.CH_AT])
-        places[i, 3] = p
-
-
-@hot
-def _tags_of(m, m32, row, tags, found):  # type: ignore[no-untyped-def]
-    """The customer's tags as tag << 32 | value into `found`, in order of tag. Returns how many; row 0 has none."""
-    n = 0
-    if row == 0:
-        return n
-    at = wide(m32[row * 2 + L.ROW_TAGS32])
-    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
-    while at < end:
-        tag = wide(m32[at * 2 + L.TAG_INDEX32])
-        value = wide(m32[at * 2 + L.TAG_VALUE32])
-        if value != 0:
-            k = n
-            while k > 0 and found[k - 1] >> 32 > tag:
-                found[k] = found[k - 1]
-                k -= 1
-            found[k] = (tag << 32) | value
-            n += 1
-        at += tags[tag, 2]
-    return n
-
-
-@jit
-def count_touched(touched, m, m32, tags, found):  # type: ignore[no-untyped-def]
-    """(customers with changes, tags that they have)."""
-    customers = 0
-    total = 0
-    place = L.TO_FIRST
-    while place < touched.size:
-        customers += 1
-        total += _tags_of(m, m32, touched[place + L.TO_ROW], tags, found)
-        place += L.TO_ID + id_words(touched[place + L.TO_ID_BYTES])
-    return customers, total
-
-
-@jit
-def encode_current(  # type: ignore[no-untyped-def]
-    touched, m, m32, t8, at, tags, found, partition, epoch, clock, buf, places
-):
-    """Write each customer of `touched` as a record into `buf`, and where it stands into `places`."""
-    p = 0
-    i = 0
-    place = L.TO_FIRST
-    while place < touched.size:
-        p = _key(buf, p, touched, place, places, i)
-        p = _piece(buf, p, t8, at, _CURRENT_HEAD)
-        p = _long(buf, p, touched[place + L.TO_ID_BYTES])
-        p = _customer(buf, p, touched, place)
-        p = _long(buf, p, partition)
-        p = _long(buf, p, epoch)
-        p = _long(buf, p, touched[place + L.TO_SEQ])
-        p = _long(buf, p, clock)
-        p = _piece(buf, p, t8, at, _VERSION)
-        n = _tags_of(m, m32, touched[place + L.TO_ROW], tags, found)
-        if n > 0:
-            p = _long(buf, p, n)
-            for k in range(n):
-                tag = found[k] >> 32
-                p = _piece(buf, p, t8, at, tags[tag, 0])
-                p = _piece(buf, p, t8, at, tags[tag, 0] + 1 + tags[tag, 1] + (found[k] & 0xFFFFFFFF))
-        buf[p] = 0
-        p += 1
-        places[i, 3] = p
-        i += 1
-        place += L.TO_ID + id_words(touched[place + L.TO_ID_BYTES])
+_LEAST_TOUCHED_WORDS: Final = L.TO_ID + 1
+"""Words of a customer in a step's list, whose id has a byte at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Records one behind another in `buf`. Row i of `places` is (key start, key end, value start, value end)."""
+    """Records of one topic: key and value of record i are buf[key_starts[i] : key_ends[i]] and likewise its value.
 
-    buf: U8
-    places: I64
+    The arrays are the encoder's own and hold until it next encodes records of the same kind.
+    """
+
+    buf: NDArray[np.uint8]
+    key_starts: I64
+    key_ends: I64
+    value_starts: I64
+    value_ends: I64
 
     def records(self) -> list[tuple[bytes, bytes]]:
-        """(key, value) of each record."""
-        if not self.places.size:
-            return []
-        data = self.buf[: self.places[-1, 3]].tobytes()
-        return [(data[a:b], data[c:d]) for a, b, c, d in self.places.tolist()]
+        """(key, value) of each record, copied."""
+        data = self.buf.tobytes()
+        # Slices of bytes, in one comprehension over lists: the cheapest way in Python to make a bytes object.
+        return [
+            (data[key:key_end], data[value:value_end])
+            for key, key_end, value, value_end in zip(
+                self.key_starts.tolist(),
+                self.key_ends.tolist(),
+                self.value_starts.tolist(),
+                self.value_ends.tolist(),
+                strict=True,
+            )
+        ]
+
+
+class _Sheet:
+    """What records of one kind are written on, and how far; kept from step to step and grown at need."""
+
+    def __init__(self, most: int) -> None:
+        """`most`: bytes of the longest record, without its stamp."""
+        self._most = most
+        self.out: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self.spans: I64 = np.empty((E.SPAN_ROWS, 0), np.int64)
+        self.at: I64 = np.zeros(E.AT_WORDS, np.int64)
+        self.stamp: NDArray[np.uint8] = np.zeros(0, np.uint8)
+
+    def begin(self, stamp: tuple[bytes, bytes, bytes], records: int) -> None:
+        """Start anew, for at most so many records."""
+        self.at[E.AT_DONE] = self.at[E.AT_USED] = 0
+        self.at[E.AT_PLACE] = L.TO_FIRST
+        self.at[E.AT_STAMP_1 : E.AT_STAMP_3 + 1] = np.cumsum([len(part) for part in stamp])
+        self.stamp = np.frombuffer(b"".join(stamp) + bytes(T.OVERRUN), np.uint8)
+        if self.spans.shape[1] < records:
+            self.spans = np.empty((E.SPAN_ROWS, 2 * records), np.int64)
+
+    def grow(self) -> None:
+        """Twice the room, and enough for one more record at least; what was written stays."""
+        used = int(self.at[E.AT_USED])
+        larger = np.empty(max(2 * self.out.size, used + self._most + self.stamp.size), np.uint8)
+        larger[:used] = self.out[:used]
+        self.out = larger
+
+    def encoded(self) -> Encoded:
+        """What was written since `begin`."""
+        done, used = int(self.at[E.AT_DONE]), int(self.at[E.AT_USED])
+        ks, ke, vs, ve = self.spans[:, :done]
+        return Encoded(self.out[:used], key_starts=ks, key_ends=ke, value_starts=vs, value_ends=ve)
 
 
 class AvroEncoder:
-    """Encodes for one rule set and one partition. The result of a call holds until the next one."""
+    """Writes the records of one partition under one rule set. Not for two threads at once."""
 
-    def __init__(self, rule_set: RuleSet, partition: int) -> None:
-        pieces = self._fixed_pieces(rule_set.version, partition)
-        in_change = _field("change", "after")
-        in_current = _field("current", "tags")["items"]["fields"][1]["type"]
-        tags = []
-        for tag in rule_set.tags:
-            values = tag_values(tag)
-            tags.append((len(pieces), len(values), L.TIMED_TAG_WORDS if is_timed(tag) else L.PLAIN_TAG_WORDS))
-            pieces.append(_avro("string", tag.id))
-            pieces += [_avro(in_change, value) for value in values]
-            pieces += [b"" if value is None else _avro(in_current, value) for value in values]
-        self._t8: U8 = np.frombuffer(b"".join(pieces), np.uint8).copy()
-        self._at: I64 = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
-        self._tags: I64 = np.array(tags, np.int64).reshape(-1, 3)
-        self._found: I64 = np.zeros(max(1, len(tags)), np.int64)
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        partition: int,
+        source: str,
+        change_schema_id: int | None,
+        current_schema_id: int | None,
+    ) -> None:
+        """`source` is CloudEvents' (who says so). The ids are those of our schemas in a schema registry; None: there is
+        none, and values are in single-object encoding.
+        """
+        self._version = rule_set.version
         self._partition = partition
-        widest = max((len(p) for p in pieces[_PIECES:]), default=0)
-        self._change_bytes = sum(map(len, pieces[:_PIECES])) + 3 * widest + 20 + 16 + _NUMBERS * _LONG_BYTES
-        self._current_bytes = len(pieces[_CURRENT_HEAD]) + len(pieces[_VERSION]) + 7 * _LONG_BYTES
-        self._tag_bytes = 2 * widest
-        self._buf: U8 = np.zeros(1 << 16, np.uint8)
-        self._places: I64 = np.zeros((1024, 4), np.int64)
+        self._current_schema_id = current_schema_id
+        self._tables = T.encode_tables(rule_set, partition, source, change_schema_id, current_schema_id)
+        self._changes = _Sheet(int(self._tables.t[T.MOST_CHANGE]))
+        self._current = _Sheet(int(self._tables.t[T.MOST_CURRENT]))
+        tags = len(rule_set.tags)
+        self._marks: I64 = np.zeros((tags >> 6) + 1 + tags, np.int64)
 
-    @staticmethod
-    def _fixed_pieces(version: str, partition: int) -> list[bytes]:
-        def frame(schema: str) -> bytes:
-            return b"\xc3\x01" + SCHEMAS[schema].fingerprint
-
-        types: Iterable[bytes] = (_avro("string", f"tagstream.tag.{op}") for op in _OPS)
-        return [
-            frame("change") + _avro("string", SPECVERSION),
-            f"{partition}-".encode(),
-            _avro("string", SOURCE),
-            *types,
-            _avro("string", version),
-            _avro(_field("change", "run_id"), None),
-            frame("current"),
-        ]
-
-    def changes(self, output: StepOutput, decoded: Decoded, *, epoch: int, emitted_at: int) -> Encoded:
-        """One record of `tags.changes` for each change of the step."""
-        n = output.changes.shape[0]
-        causes = output.changes[:, L.CH_EVENT]
-        ids = decoded.events[causes[causes >= 0], L.EV_ID] & 0xFFFFFFFF
-        self._reserve(n, n * self._change_bytes + int(ids.sum()) + 2 * n * MAX_ID_BYTES)
-        encode_changes(
-            *(output.changes, output.touched, decoded.events, decoded.buf, self._t8, self._at, self._tags),
-            *(epoch, emitted_at, self._buf, self._places),
+    def changes(
+        self, output: StepOutput, decoded: Decoded, *, epoch: int, emitted_at: int, run_id: str | None = None
+    ) -> Encoded:
+        """The step's changes, in order of seq, for `tags.changes`. `decoded` is what the step was made of; `emitted_at` in
+        ms.
+        """
+        stamp = (
+            T.field_bytes("change", emitted_at=emitted_at),
+            T.field_bytes("change", rule_version=self._version, epoch=epoch),
+            T.field_bytes("change", run_id=run_id),
         )
-        return Encoded(self._buf, self._places[:n])
+        sheet = self._changes
+        sheet.begin(stamp, output.changes.shape[0])
+        while not E.encode_changes(
+            *(self._tables.t, self._tables.texts, sheet.stamp, output.changes, output.touched),
+            *(decoded.events, decoded.buf, sheet.out, sheet.spans, sheet.at),
+        ):
+            sheet.grow()
+        return sheet.encoded()
 
-    def current(self, output: StepOutput, m: I64, *, epoch: int) -> Encoded:
-        """One record of `tags.current` for each customer with changes in the step; `m` is the partition's memory."""
-        m32 = m.view(np.int32)
-        customers, tags = count_touched(output.touched, m, m32, self._tags, self._found)
-        self._reserve(
-            customers, customers * (self._current_bytes + 2 * MAX_ID_BYTES) + tags * (self._tag_bytes + _LONG_BYTES)
+    def current(self, output: StepOutput, m: I64, *, epoch: int, clock: int) -> Encoded:
+        """All tags of each customer with changes in the step, in order of their first change, for `tags.current`. `m` is
+        the partition's memory after the step, `clock` its clock (ms).
+        """
+        stamp = (
+            T.field_bytes("current", partition=self._partition, epoch=epoch),
+            T.field_bytes("current", clock=clock, rule_version=self._version),
+            b"",
         )
-        encode_current(
-            *(output.touched, m, m32, self._t8, self._at, self._tags, self._found),
-            *(self._partition, epoch, output.clock, self._buf, self._places),
-        )
-        return Encoded(self._buf, self._places[:customers])
+        sheet = self._current
+        sheet.begin(stamp, output.touched.size // _LEAST_TOUCHED_WORDS)
+        while not E.encode_current(
+            *(self._tables.t, self._tables.texts, sheet.stamp, m.view(np.int32), output.touched),
+            *(self._marks, sheet.out, sheet.spans, sheet.at),
+        ):
+            sheet.grow()
+        return sheet.encoded()
 
-    def _reserve(self, records: int, size: int) -> None:
-        """Make the buffers hold that much."""
-        if self._places.shape[0] < records:
-            self._places = np.zeros((2 * records, 4), np.int64)
-        if self._buf.size < size:
-            self._buf = np.zeros(2 * size, np.uint8)
+    def clock_record(self, epoch: int, seq: int, clock: int) -> bytes:
+        """The value in `tags.current` under CLOCK_KEY: how far the partition has come (`clock` in ms)."""
+        record = Current(
+            customer_id=CLOCK_KEY,
+            partition=self._partition,
+            epoch=epoch,
+            seq=seq,
+            clock=clock,
+            rule_version=self._version,
+        )
+        return record.to_avro(self._current_schema_id)

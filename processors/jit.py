@@ -19,7 +19,6 @@ Kernel = Callable[..., Any]
 """A compiled function: its arguments are arrays and numbers whose types Numba finds out by itself."""
 
 
-
 def _sources_digest() -> str:
     """Digest of every source that compiled code can come from: our packages below this one, and Numba's version."""
     digest = hashlib.sha256(numba.__version__.encode())

@@ -1,9 +1,9 @@
 """Where things stand in the engine's arrays: words of a decoded row, of a customer's row, of a series' cell, of a tag.
 
 All state of a partition is one array of int64 words, its memory `m`; `m32` is the same memory as int32 halves (index
-2 * word + half) and `m8` as bytes. Rows, blocks and panes are known by their first word; 0, where the registers are, means
-"none". So a flat copy is a snapshot, and a compiled function takes one array rather than thirty (each array that is
-passed costs seven words and a reference count).
+2 * word + half) and `m8` as bytes. Rows, blocks and panes are known by their first word; 0, where the registers are,
+means "none". So a flat copy is a snapshot, and a compiled function takes one array rather than thirty (each array that
+is passed costs seven words).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 FAR: Final = 1 << 60
 """A time (ms) that never comes."""
 
-# --- a decoded event: one row of `events`, filled by decode, read and completed by step --------------------------------
+# --- a decoded event: one row of `events`, filled by decode, read and completed by step -------------------------------
 EV_ARRIVAL: Final = 0
 EV_OFFSET: Final = 1
 EV_SOURCE: Final = 2
@@ -104,7 +104,7 @@ TIMED_TAG_WORDS: Final = 6
 FLAG_BLOCKED: Final = 1
 """Left by its term; `when` must be false once before it enters again."""
 FLAG_RESTLESS: Final = 2
-"""It changed while the opposite condition held too: look again at the customer's next evaluation, whatever causes it."""
+"""It changed while the opposite condition held too: look again at the customer's next evaluation."""
 NEVER: Final = -1
 """No such time (since, left_at)."""
 
@@ -156,7 +156,7 @@ R_HEAP_SIZE: Final = 14
 R_HEAP_ROOM: Final = 15
 R_SEEN_GENERATION: Final = 16
 R_SEEN: Final = 17
-"""Table of the current generation of event ids: first word, size, count, clock at its start; then the previous one's."""
+"""Table of the current generation of event ids: first word, size, count, clock at its start; then the one before."""
 R_SEEN_SIZE: Final = 18
 R_SEEN_COUNT: Final = 19
 R_SEEN_SINCE: Final = 20

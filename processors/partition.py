@@ -58,7 +58,7 @@ class Partition:
         dedupe_max_ids: int = 4_000_000,
         program: Program | None = None,
     ) -> None:
-        """`moved_source` is the position of events.moved among the sources; `program` saves compiling the rules again."""
+        """`moved_source`: the position of events.moved among the sources. `program` saves compiling the rules again."""
         self.rule_set = rule_set
         self.number = number
         self._partitions = partitions

@@ -4,8 +4,8 @@ For each event: the clock moves to its arrival; timers due by then fire, oldest 
 customer's own timers fire if the others' budget ran out before theirs; it is counted; the rules that it can change are
 evaluated once. The result depends on the order of the events alone, not on how they were cut into steps.
 
-Throughout, `m`, `m32`, `m8` are the partition's memory (layout.py), `g` the compiled rules (rules/program.py), `texts` and
-`consts` their constants, `changes` and `touched` the step's output.
+Throughout, `m`, `m32`, `m8` are the partition's memory (layout.py), `g` the compiled rules (rules/program.py), `texts`
+and `consts` their constants, `changes` and `touched` the step's output.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _has_room(m, g, changes, touched):  # type: ignore[no-untyped-def]
 @hot
 def room_needed(m, g):  # type: ignore[no-untyped-def]
     """Words of memory that one event or timer may take at most."""
-    # a block is at most 3/2 of what it must hold, and growing to it by cells takes up to 3.4 times that (1 / (1 - 2^-0.5))
+    # a block is at most 3/2 of what it must hold; growing to it by cells takes up to 3.4 times that: 1 / (1 - 2^-0.5)
     blocks = 6 * (m[L.R_WIDEST] + g[G.MAX_TYPE_WORDS] + g[G.ALL_TAG_WORDS])
     row = 2 * (L.ROW_WORDS + customers.id_words(MAX_ID_BYTES))
     return blocks + row + L.PANE_WORDS * g[G.MAX_TYPE_SERIES] + 64
@@ -182,7 +182,10 @@ def room_needed(m, g):  # type: ignore[no-untyped-def]
 
 @jit
 def fire_due(m, m32, m8, g, changes, touched, budget):  # type: ignore[no-untyped-def]
-    """Fire timers due by the clock, oldest first, until `budget` have fired in this step. Returns False for lack of room."""
+    """Fire timers due by the clock, oldest first, until `budget` have fired in this step.
+
+    Returns False for lack of room.
+    """
     clock = m[L.R_CLOCK]
     while m[L.R_TIMERS_FIRED] < budget:
         if not _has_room(m, g, changes, touched):
@@ -328,15 +331,15 @@ def move_clock(m, clock):  # type: ignore[no-untyped-def]
 
 @jit
 def apply_events(  # type: ignore[no-untyped-def]
-    m, m32, m8, g, texts, consts, changes, touched, events, reals, buf, order, start, budget, partition, partitions, moved
+    m, m32, m8, g, texts, consts, changes, touched, events, reals, buf, order, k, budget, partition, partitions, moved
 ):
-    """Apply the events `order[start:]` (rows of `events`), one after the other.
+    """Apply the events `order[k:]` (rows of `events`), one after the other.
 
     `buf` holds the payloads, `reals` is `events` seen as doubles, `moved` the source that is events.moved. Stops early
     when room is short and returns the position in `order` that it reached: the caller makes room and calls again, with
     the same result.
     """
-    for k in range(start, order.size):
+    while k < order.size:
         e = order[k]
         move_clock(m, events[e, L.EV_ARRIVAL])
         if not fire_due(m, m32, m8, g, changes, touched, budget):
@@ -350,7 +353,8 @@ def apply_events(  # type: ignore[no-untyped-def]
             outcome = _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf)
         events[e, L.EV_OUTCOME] = outcome
         m[L.R_COUNTS + outcome] += 1
-    return order.size
+        k += 1
+    return k
 
 
 @jit

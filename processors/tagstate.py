@@ -3,8 +3,8 @@
 A customer's tag block holds an entry for each tag that is not simply out. A tag without timing has an entry of one word
 while it is in; one with timing (or with its own `leave`) has six, kept while anything is pending.
 
-*Out*: once `when` has held since s at every evaluation, enter at max(s + dwell, left_at + cooldown). *In*: leave at once
-when `leave` holds, or at the end of the term. A tier moves between levels by the same rule, s being since when the
+*Out*: once `when` has held since s at every evaluation, enter at max(s + dwell, left_at + cooldown). *In*: leave at
+once when `leave` holds, or at the end of the term. A tier moves between levels by the same rule, s being since when the
 candidate has been the same; to no level it moves at once. One evaluation changes a tag at most once.
 """
 

@@ -1,9 +1,9 @@
 """When to look at a customer again though they are silent: a wheel of minutes, and a heap for what is near.
 
-Each customer has at most one timer. Its place is a lower bound (ROW_ARMED) of the exact time (ROW_DUE): when a customer's
-next change moves later, the timer stays where it is and is set anew when it comes up. Slots hold rows in linked lists;
-a slot is emptied into the heap when the clock reaches its minute, and the heap gives rows in the order (due, hash of
-id, id), which does not depend on rows or on the history of the arrays.
+Each customer has at most one timer. Its place is a lower bound (ROW_ARMED) of the exact time (ROW_DUE): when a
+customer's next change moves later, the timer stays where it is and is set anew when it comes up. Slots hold rows in
+linked lists; a slot is emptied into the heap when the clock reaches its minute, and the heap gives rows in the order
+(due, hash of id, id), which does not depend on rows or on the history of the arrays.
 
 The wheel has 2^17 slots (91 days): a timer further away stays in its slot until its lap comes.
 """
@@ -57,7 +57,7 @@ def disarm(m, m32, row):  # type: ignore[no-untyped-def]
 
 @hot
 def arm(m, m32, m8, row, due):  # type: ignore[no-untyped-def]
-    """Look at the row at `due` (ms); nothing to do if it is looked at earlier anyway. Needs room for one in the heap."""
+    """Look at the row at `due` (ms); nothing to do if it is looked at earlier anyway. Needs room in the heap."""
     if due >= m[row + L.ROW_ARMED]:
         return
     disarm(m, m32, row)
@@ -170,7 +170,7 @@ NO_ROOM = -1
 
 @jit
 def next_due(m, m32, m8, clock):  # type: ignore[no-untyped-def]
-    """Row of the next timer due at or before `clock`, taken out; NONE_DUE if there is none, NO_ROOM if the heap is full.
+    """Row of the next timer due at or before `clock`, taken out. NONE_DUE: there is none; NO_ROOM: the heap is full.
 
     What was looked at too early is set anew on the way, so the row's ROW_DUE is at or before `clock`.
     """

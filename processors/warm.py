@@ -16,6 +16,7 @@ from numba.core import config
 from processors import customers
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
+from processors.encode import AvroEncoder
 from processors.hashing import partition_of_key
 from processors.history import History
 from processors.layout import HOUR_MS
@@ -52,9 +53,12 @@ def run() -> None:
         history.add(event_from_json("browse", event), EARLIEST_EVENT_MS, number)
     partition = Partition(rule_set)
     writer = ChangeWriter(rule_set)
+    encoder = AvroEncoder(rule_set, 0)
     for _, decoded, output in replay(partition, history, EARLIEST_EVENT_MS + HOUR_MS):
         list(writer.changes(output, decoded, partition=0, epoch=0))
         list(writer.current(output, partition.state.m, partition=0, epoch=0))
+        encoder.changes(output, decoded, epoch=0, emitted_at=0)
+        encoder.current(output, partition.state.m, epoch=0)
     partition.set_customer_seq("1", 1)
     customers.id_in_row(partition.state.m, partition.state.m8, int(partition.rows()[0]))
     partition_of_key(b"1", 6)

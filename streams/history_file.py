@@ -76,10 +76,9 @@ def _event(line: bytes | None) -> tuple[bytes, int]:
         raise EventError(Dead.TOO_LARGE, f"a line of more than {MAX_VALUE_BYTES} bytes")
     obj = json_object(line)
     event_type = obj.get("type")
-    if event_type is None:
-        raise EventError(Dead.MISSING_FIELD, "type")
     if event_type not in EVENT_TYPES:
-        raise EventError(Dead.UNKNOWN_SCHEMA, f"type {str(event_type)[:60]!r} is none of {', '.join(EVENT_TYPES)}")
+        shown = "no type" if event_type is None else f"type {str(event_type)[:60]!r}"
+        raise EventError(Dead.UNKNOWN_SCHEMA, f"{shown}; there are {', '.join(EVENT_TYPES)}")
     return event_from_json(event_type, obj), _arrival_ms(obj)
 
 

@@ -236,7 +236,7 @@ def _series(table: SeriesTable, pools: Pools, currency: str) -> dict[int, I64]:
 
     def longest(pane_ms: int) -> I64:
         return _ints(
-            max((w for i in x if table.series[i].key.pane_ms == pane_ms for w in table.series[i].windows if w != EVER), default=0)
+            max((w for i in x for w in table.series[i].windows if w != EVER and pane_ms_of(w) == pane_ms), default=0)
             for x in of_type
         )
 

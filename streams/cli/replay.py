@@ -146,14 +146,16 @@ def _run(rule_set: RuleSet, history: History, until_ms: int | None, dedupe_max_i
     later = len(history) - outcomes.total()
     counts = {o.name.lower(): outcomes[o] for o in reversed(Outcome)} | {"dead": bad.count, "after --until": later}
     shown = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    typer.echo(f"{unreadable + len(history)} lines: {shown}{bad.reasons()}", err=True)
-    typer.echo(f"{partition.seq} changes; the clock stands at {_shown_time(partition.clock)}", err=True)
+    typer.echo(f"lines: {unreadable + len(history)}, of which {shown}{bad.reasons()}", err=True)
+    typer.echo(f"changes: {partition.seq}; clock: {_shown_time(partition.clock)}", err=True)
 
 
 def _shown_time(at_ms: int) -> str:
     from datetime import UTC, datetime
 
-    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z" if at_ms else "nothing"
+    if at_ms == 0:
+        return "not set"
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
 def _write(lines: bytes) -> bool:

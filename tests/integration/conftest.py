@@ -15,6 +15,7 @@ from streams.local.docker import DockerKafka, DockerRedis
 from streams.local.kafka import LocalKafka
 from streams.local.redis import LocalRedis
 from streams.settings import KafkaSettings, RedisSettings
+from tests.integration.pipeline import Pipeline
 
 HERE = Path(__file__).parent
 
@@ -78,3 +79,12 @@ def redis_client(redis_server: LocalRedis | DockerRedis) -> Iterator[redis.Redis
     with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture
+def pipeline(kafka_settings: KafkaSettings, redis_settings: RedisSettings, tmp_path: Path) -> Iterator[Pipeline]:
+    """An installation of the test's own, with its topics; events keep the times that their producers give them."""
+    pipeline = Pipeline(kafka_settings, redis_settings, tmp_path)
+    pipeline.create_topics()
+    yield pipeline
+    pipeline.stop()

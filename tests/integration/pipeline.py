@@ -14,11 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from redis import Redis
 
+from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
 from schemas.codec import event_from_json
 from schemas.framing import unframe
@@ -29,6 +30,7 @@ from streams import topics
 from streams.clock import SystemClock
 from streams.local.child import Child
 from streams.redis_layout import Layout, text_of
+from streams.rules_dir import read_rules_dir
 from streams.settings import KafkaSettings, RedisSettings
 from tests.oracle import oracle
 from tests.oracle.difference import diff
@@ -42,12 +44,14 @@ Place = tuple[str, int, int]
 """Topic without prefix, partition, offset."""
 
 
-def until(done: Callable[[], object], within_s: float = 60, what: Callable[[], str] = lambda: "") -> None:
+def until(
+    done: Callable[[], object], within_s: float = 60, what: Callable[[], str] = lambda: "", every_s: float = 0.05
+) -> None:
     """Wait until `done` gives something true; `what` says how things stand if it never does."""
     last = time.monotonic() + within_s
     while not done():
         assert time.monotonic() < last, f"not within {within_s} s: {what()}"
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 @dataclass(slots=True)
@@ -127,6 +131,10 @@ class Pipeline:
         for number, file in enumerate(files):
             text = file.read_text("utf-8") if isinstance(file, Path) else file
             (self.rules_dir / f"rules{number}.yaml").write_text(text, "utf-8")
+
+    def rules(self) -> RuleSet:
+        """The rules as its processes read them."""
+        return load_rules(read_rules_dir(self.rules_dir), time_zone="UTC", default_currency="CNY")
 
     def stop(self) -> None:
         """Kill what still runs, and show what all of it logged."""
@@ -221,16 +229,15 @@ class Pipeline:
         """Whether all that was sent, and all that was moved, is in the journal."""
         ends: dict[tuple[str, int], int] = {}
         for record in (r for records in self.journal().values() for r in records):
-            for s in record.sources:
-                ends[s.topic, record.partition] = s.next
-        wanted: Counter[tuple[str, int]] = Counter()
-        for topic in SOURCES:
-            for message in self.read(topic):
-                wanted[topic.named(self.kafka), message.partition() or 0] = (message.offset() or 0) + 1
-        return all(ends.get(place, 0) >= end for place, end in wanted.items())
+            for source in record.sources:
+                ends[source.topic, record.partition] = source.next
+        sent = {(name, partition, offset) for name, partition, offset in self.sent}
+        sent |= {(topics.MOVED.name, m.partition() or 0, m.offset() or 0) for m in self.read(topics.MOVED)}
+        prefix = self.kafka.topic_prefix
+        return all(ends.get((prefix + name, partition), 0) > offset for name, partition, offset in sent)
 
-    def wait_until_caught_up(self, within_s: float = 60) -> None:
-        until(self.is_caught_up, within_s, lambda: "\n".join(child.tail(15) for child in self.children))
+    def wait_until_caught_up(self, within_s: float = 90) -> None:
+        until(self.is_caught_up, within_s, lambda: "\n".join(child.tail(15) for child in self.children), every_s=0.2)
 
     # --------------------------------------------------------------------------------------------- what should be
 
@@ -362,9 +369,10 @@ class Pipeline:
         layout = Layout(self.redis.key_prefix)
         found = {}
         for key in client.scan_iter(match=layout.tags_pattern, count=1000):
-            tags = {name: value for name, value in client.hgetall(key).items() if not name.startswith("_")}
+            hash_of = cast(dict[str, str], client.hgetall(key))
+            tags = {name: value for name, value in hash_of.items() if not name.startswith("_")}
             if tags:
-                found[key.removeprefix(layout.tags_prefix.decode())] = tags
+                found[cast(str, key).removeprefix(layout.tags_prefix.decode())] = tags
         return found
 
     def wait_for_redis(self, client: Redis, tags: Mapping[str, Mapping[str, str]], within_s: float = 30) -> None:

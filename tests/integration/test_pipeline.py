@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 import redis
 
-from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import Outcome
 from schemas.registry import SCHEMAS
-from streams.rules_dir import read_rules_dir
-from streams.settings import KafkaSettings, RedisSettings
 from tests.integration.pipeline import (
     ROOT,
     SOURCES,
@@ -37,29 +32,17 @@ EVENTS = 1_200
 CUSTOMERS = 30
 
 
-def rules_of(pipeline: Pipeline) -> RuleSet:
-    return load_rules(read_rules_dir(pipeline.rules_dir), time_zone="UTC", default_currency="CNY")
-
-
 def random_rules(seed: int, prefix: str) -> str:
     """Some tags that nobody would write, with ids that meet no other's."""
     found = generate.rule_set(SeededChoices(random.Random(seed)), Knobs(max_tags=4))
     return to_yaml(replace(found, tags=tuple(replace(tag, id=f"{prefix}{tag.id}") for tag in found.tags)))
 
 
-@pytest.fixture
-def pipeline(kafka_settings: KafkaSettings, redis_settings: RedisSettings, tmp_path: Path) -> Iterator[Pipeline]:
-    pipeline = Pipeline(kafka_settings, redis_settings, tmp_path)
-    pipeline.create_topics()
-    yield pipeline
-    pipeline.stop()
-
-
 def test_what_three_producers_send_becomes_the_tags_that_the_oracle_says(
     pipeline: Pipeline, redis_client: redis.Redis
 ) -> None:
     pipeline.write_rules(*sorted((ROOT / "rules").glob("*.yaml")), random_rules(5, "a_"), random_rules(9, "b_"))
-    rules = rules_of(pipeline)
+    rules = pipeline.rules()
     events = story(rules, 3, EVENTS, CUSTOMERS)
     ids = {event_type: 40 + place for place, event_type in enumerate(EVENT_TYPES)}
     producers: list[Callable[[Event], bytes]] = [as_avro, as_confluent(ids), as_json]

@@ -1,0 +1,182 @@
+"""What the encoding loops look up: every part of a record that a rule set fixes, as Avro bytes made by fastavro.
+
+A change or a customer's tags is mostly text that repeats: header, source, names of tags and levels, the rule version. So
+a record is put together from parts (a part: a range of `texts`) and a few numbers. The parts come from fastavro and the
+schema files, so only the order of the fields is known to the loops; it is checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, get_args
+
+import numpy as np
+from fastavro import schemaless_writer
+from numpy.typing import NDArray
+
+from processors import layout as L
+from processors.changes import tag_values
+from processors.rules.compile import is_timed
+from processors.rules.tree import RuleSet
+from schemas.events import MAX_ID_BYTES
+from schemas.framing import CONFLUENT_MARK, single_object_header
+from schemas.records import SPECVERSION, Op
+from schemas.registry import SCHEMAS
+
+I64 = NDArray[np.int64]
+
+# The first words of the tables say where each table begins. In a table of parts, part i is the bytes
+# [entry i, entry i + 1) of `texts`.
+CHANGE_HEAD: Final = 0
+"""One part: framing and `specversion`."""
+CHANGE_ID: Final = 1
+"""One part: the id without its length, up to the seq."""
+CHANGE_TYPE: Final = 2
+"""`source` and `type`, by op: entered, changed, left. Likewise CHANGE_OP."""
+CHANGE_OP: Final = 3
+CHANGE_ORIGIN: Final = 4
+"""`origin`: timer, live."""
+TAG: Final = 5
+"""`tag`, by tag."""
+VALUE: Final = 6
+"""`before` or `after` of a change: by FIRST_VALUE of the tag + code of the value."""
+CURRENT_HEAD: Final = 7
+"""One part: framing."""
+ENTRY: Final = 8
+"""An item of `tags`, numbered as VALUE; nothing for code 0."""
+FIRST_VALUE: Final = 9
+"""Number of each tag's first value (its code 0)."""
+TAG_WORDS: Final = 10
+"""Words of each tag's entry in a customer's block."""
+TABLES: Final = 11
+TAG_COUNT: Final = TABLES
+"""Number of tags; a word of its own, as are those that follow."""
+MOST_CHANGE: Final = TABLES + 1
+"""Most bytes that a change can take, apart from the stamp's; and all tags of a customer, likewise."""
+MOST_CURRENT: Final = TABLES + 2
+HEADER: Final = TABLES + 3
+
+OVERRUN: Final = 8
+"""Texts are copied in words of 8 bytes, so up to 7 more are read and written than belong to them."""
+
+_LONG_BYTES: Final = 10
+"""Most bytes of a number of 64 bits in Avro."""
+_DIGITS: Final = 19
+"""Most digits of such a number."""
+
+_CHANGE_FIELDS: Final = (
+    *("specversion", "id", "source", "type", "customer_id", "tag", "op", "before", "after", "effective_at", "emitted_at"),
+    *("seq", "prev_seq", "rule_version", "epoch", "origin", "run_id", "cause", "cause_time"),
+)
+_CURRENT_FIELDS: Final = ("customer_id", "partition", "epoch", "seq", "clock", "rule_version", "tags")
+for _name, _fields in (("change", _CHANGE_FIELDS), ("current", _CURRENT_FIELDS)):
+    assert tuple(f["name"] for f in SCHEMAS[_name].raw["fields"]) == _fields, f"the loops write a {_name} otherwise"
+
+
+class EncodeTables(NamedTuple):
+    """All parts and where they are."""
+
+    t: I64
+    texts: NDArray[np.uint8]
+    """The parts' bytes, with OVERRUN bytes behind the last."""
+
+
+def field_bytes(schema_name: str, **fields: Any) -> bytes:
+    """These fields' values as Avro, in the order given."""
+    types = {f["name"]: f["type"] for f in SCHEMAS[schema_name].raw["fields"]}
+    stream = BytesIO()
+    for name, value in fields.items():
+        schemaless_writer(stream, types[name], value)
+    return stream.getvalue()
+
+
+def entry_bytes(tag: str, value: Any) -> bytes:
+    """One item of `tags` in a Current."""
+    stream = BytesIO()
+    schemaless_writer(stream, _ENTRY_SCHEMA, {"tag": tag, "value": value})
+    return stream.getvalue()
+
+
+_ENTRY_SCHEMA: Final = next(f["type"]["items"] for f in SCHEMAS["current"].raw["fields"] if f["name"] == "tags")
+
+
+def header(schema_name: str, schema_id: int | None) -> bytes:
+    """What stands before a body: Confluent framing if the schema has an id in a registry, else single-object encoding."""
+    if schema_id is None:
+        return single_object_header(schema_name)
+    return CONFLUENT_MARK + schema_id.to_bytes(4, "big")
+
+
+def encode_tables(
+    rule_set: RuleSet, partition: int, source: str, change_schema_id: int | None, current_schema_id: int | None
+) -> EncodeTables:
+    """The parts of one rule set's records of one partition."""
+    values = [tag_values(tag) for tag in rule_set.tags]
+    ops = get_args(Op)
+    parts = {
+        CHANGE_HEAD: [header("change", change_schema_id) + field_bytes("change", specversion=SPECVERSION)],
+        CHANGE_ID: [f"{partition}-".encode()],
+        CHANGE_TYPE: [field_bytes("change", source=source, type=f"tagstream.tag.{op}") for op in ops],
+        CHANGE_OP: [field_bytes("change", op=op) for op in ops],
+        CHANGE_ORIGIN: [field_bytes("change", origin=origin) for origin in ("timer", "live")],
+        TAG: [field_bytes("change", tag=tag.id) for tag in rule_set.tags],
+        VALUE: [field_bytes("change", before=value) for each in values for value in each],
+        CURRENT_HEAD: [header("current", current_schema_id)],
+        ENTRY: [
+            b"" if value is None else entry_bytes(tag.id, value)
+            for tag, each in zip(rule_set.tags, values, strict=True)
+            for value in each
+        ],
+    }
+    numbers = {
+        FIRST_VALUE: _firsts(map(len, values)),
+        TAG_WORDS: np.array([L.TIMED_TAG_WORDS if is_timed(t) else L.PLAIN_TAG_WORDS for t in rule_set.tags], np.int64),
+    }
+    return _pack(parts, numbers)
+
+
+def _firsts(counts: Iterable[int]) -> I64:
+    """Where each run begins, and where the last one ends."""
+    return np.cumsum([0, *counts], dtype=np.int64)
+
+
+def _pack(parts: dict[int, list[bytes]], numbers: dict[int, I64]) -> EncodeTables:
+    """All tables in one array behind the header, all texts in another."""
+    t = [np.zeros(HEADER, np.int64)]
+    top, end = HEADER, 0
+    for table in range(TABLES):
+        t[0][table] = top
+        if table in parts:
+            entries = end + _firsts(map(len, parts[table]))
+            end = int(entries[-1])
+        else:
+            entries = numbers[table]
+        t.append(entries)
+        top += entries.size
+    t[0][TAG_COUNT] = numbers[TAG_WORDS].size
+    t[0][MOST_CHANGE] = _most_change(parts)
+    t[0][MOST_CURRENT] = _most_current(parts, numbers[FIRST_VALUE])
+    text = b"".join(part for table in sorted(parts) for part in parts[table]) + bytes(OVERRUN)
+    return EncodeTables(np.concatenate(t), np.frombuffer(text, np.uint8))
+
+
+def _longest(parts: Sequence[bytes]) -> int:
+    return max(map(len, parts), default=0)
+
+
+def _most_change(parts: dict[int, list[bytes]]) -> int:
+    """Each part's greatest length, and each number's and id's; what is copied in whole words behind them."""
+    tables = (CHANGE_HEAD, CHANGE_ID, CHANGE_TYPE, CHANGE_OP, CHANGE_ORIGIN, TAG, VALUE, VALUE)
+    longs = 7 * _LONG_BYTES  # of id, customer_id, effective_at, seq, prev_seq, cause, and cause_time
+    branches = 2
+    ids = _DIGITS + 2 * MAX_ID_BYTES
+    return sum(_longest(parts[table]) for table in tables) + longs + branches + ids + OVERRUN
+
+
+def _most_current(parts: dict[int, list[bytes]], firsts: I64) -> int:
+    """As `_most_change`, of a customer who has every tag at the value that takes most."""
+    entries = sum(_longest(parts[ENTRY][a:b]) for a, b in pairwise(firsts.tolist()))
+    longs = 4 * _LONG_BYTES  # of customer_id, seq, and around the tags
+    return _longest(parts[CURRENT_HEAD]) + MAX_ID_BYTES + entries + longs + OVERRUN
