@@ -138,6 +138,8 @@ class Stand:
                 "log_level": 0,
                 "partitioner": "murmur2_random",
                 "compression.type": "lz4",
+                # Without it, a batch that is sent again comes behind its successor, and time goes back.
+                "enable.idempotence": True,
                 "linger.ms": linger_ms,
                 "queue.buffering.max.messages": 2_000_000,
             }

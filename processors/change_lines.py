@@ -22,14 +22,14 @@ from schemas.records import Change, change_id
 PIECE_CHANGES: Final = 8192
 """Changes written at once, some 3 MB: a step in which a million timers fire must not take as much memory."""
 
-_OPEN: Final = ("id", "customer_id", "effective_at", "emitted_at", "seq", "prev_seq")
-"""Fields that differ from change to change, in the order of the record; behind them `cause`, or `cause_time`."""
+_OPEN: Final = ("id", "customer_id", "effective_at", "emitted_at", "seq", "prev_seq", "cause")
+"""Fields that differ from change to change, in the order of the record."""
 
 Combination = tuple[int, int, int, bool]
 """Tag, value before, value after, whether an event was the cause."""
 
 Template = tuple[str, str, str, str, str, str, str, str]
-"""The texts before, between and behind the seven open fields."""
+"""The texts before, between and behind the open fields."""
 
 
 class ChangeLines:
@@ -81,8 +81,7 @@ class ChangeLines:
             epoch=0,
             origin="live" if by_event else "timer",
         ).to_record()  # fmt: skip
-        opened = (*_OPEN, "cause" if by_event else "cause_time")
-        assert [name for name in record if name in opened] == list(opened), "they are filled in this order"
+        assert [name for name in record if name in _OPEN] == list(_OPEN), "they are filled in this order"
         pieces = [""]
         for name, value in record.items():
             pieces[-1] += f',"{name}":' if name != next(iter(record)) else f'{{"{name}":'
@@ -90,7 +89,7 @@ class ChangeLines:
                 # The id ends with the seq, within its quotes.
                 pieces[-1] += _json(value).removesuffix('0"')
                 pieces.append('"')
-            elif name in opened:
+            elif name in _OPEN:
                 pieces.append("")
             else:
                 pieces[-1] += _json(value)

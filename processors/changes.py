@@ -81,8 +81,7 @@ class ChangeWriter:
                 rule_version=self._version,
                 epoch=epoch,
                 origin="live" if event >= 0 else "timer",
-                cause=event_id_of(decoded, event) if event >= 0 else None,
-                cause_time=None if event >= 0 else at,
+                cause=event_id_of(decoded, event) if event >= 0 else at,
             )
 
     def current(self, output: StepOutput, m: I64, *, partition: int, epoch: int) -> Iterator[Current]:

@@ -113,8 +113,8 @@ class AvroEncoder:
     def changes(
         self, output: StepOutput, decoded: Decoded, *, epoch: int, emitted_at: int, run_id: str | None = None
     ) -> Encoded:
-        """The step's changes, in order of seq, for `tags.changes`. `decoded` is what the step was made of; `emitted_at` in
-        ms.
+        """The step's changes, in order of seq, for `tags.changes`. `decoded` is what the step was made of; `emitted_at`
+        is in ms.
         """
         stamp = (
             T.field_bytes("change", emitted_at=emitted_at),
@@ -131,8 +131,8 @@ class AvroEncoder:
         return sheet.encoded()
 
     def current(self, output: StepOutput, m: I64, *, epoch: int, clock: int) -> Encoded:
-        """All tags of each customer with changes in the step, in order of their first change, for `tags.current`. `m` is
-        the partition's memory after the step, `clock` its clock (ms).
+        """All tags of each customer with changes in the step, in order of their first change, for `tags.current`. `m`
+        is the partition's memory after the step, `clock` its clock (ms).
         """
         stamp = (
             T.field_bytes("current", partition=self._partition, epoch=epoch),

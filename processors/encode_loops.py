@@ -19,7 +19,7 @@ from processors.hashing import U
 from processors.jit import hot, inline, jit
 from processors.rules.program import look
 
-# --- `at`: how far an encoding has come, and the stamp's three parts ---------------------------------------------------
+# --- `at`: how far an encoding has come, and the stamp's three parts -------------------------------------------------
 AT_DONE: Final = 0
 """Records written."""
 AT_USED: Final = 1
@@ -32,16 +32,16 @@ AT_STAMP_2: Final = 4
 AT_STAMP_3: Final = 5
 AT_WORDS: Final = 6
 
-# --- rows of `spans`, one column for each record: places in `out` -------------------------------------------------------
+# --- rows of `spans`, one column for each record: places in `out` ----------------------------------------------------
 KEY_START: Final = 0
 KEY_END: Final = 1
 VALUE_START: Final = 2
 VALUE_END: Final = 3
 SPAN_ROWS: Final = 4
 
-_NULL: Final = 0
-_GIVEN: Final = 2
-"""The branch of a union of null and something, as Avro writes it."""
+_EVENT: Final = 2
+_TIME: Final = 4
+"""Branches of `cause`, as Avro writes them."""
 _OP_ENTERED: Final = 0
 _OP_CHANGED: Final = 1
 _OP_LEFT: Final = 2
@@ -153,6 +153,7 @@ def _change_id(t, texts, seq, out, p):  # type: ignore[no-untyped-def]
 
 @hot
 def _op(before, after):  # type: ignore[no-untyped-def]
+    """Position of the op in `Op`, by the codes of the values."""
     if before == 0:
         return _OP_ENTERED
     return _OP_LEFT if after == 0 else _OP_CHANGED
@@ -160,19 +161,16 @@ def _op(before, after):  # type: ignore[no-untyped-def]
 
 @hot
 def _cause(events, buf, event, effective_at, out, p):  # type: ignore[no-untyped-def]
-    """Write `cause` and `cause_time`. Returns the place behind them."""
+    """Write `cause`: the event's id, or the timer's time. Returns the place behind it."""
     if event < 0:
-        out[U(p)] = _NULL
-        out[U(p + 1)] = _GIVEN
-        return _long(out, p + 2, effective_at)
+        out[U(p)] = _TIME
+        return _long(out, p + 1, effective_at)
     ref = events[event, L.EV_ID]
     start = ref >> 32
     n = ref & 0xFFFFFFFF
-    out[U(p)] = _GIVEN
+    out[U(p)] = _EVENT
     p = _long(out, p + 1, n)
-    p = _copy_exactly(buf, start, start + n, out, p)
-    out[U(p)] = _NULL
-    return p + 1
+    return _copy_exactly(buf, start, start + n, out, p)
 
 
 @jit
@@ -220,7 +218,9 @@ def encode_changes(t, texts, stamp, changes, touched, events, buf, out, spans, a
 
 @hot
 def _collect(t, m32, row, marks):  # type: ignore[no-untyped-def]
-    """Note the tags that a customer has: a bit for each, and behind the bits, by tag, the value's code. Returns how many."""
+    """Note the tags that a customer has: a bit for each, and behind the bits, by tag, its value's code. Returns how
+    many they are.
+    """
     codes = (t[T.TAG_COUNT] >> 6) + 1
     place = wide(m32[row * 2 + L.ROW_TAGS32])
     end = place + m32[row * 2 + L.ROW_TAGS_USED32]
@@ -263,8 +263,8 @@ def _entries(t, texts, marks, found, out, p):  # type: ignore[no-untyped-def]
 def encode_current(t, texts, stamp, m32, touched, marks, out, spans, at):  # type: ignore[no-untyped-def]
     """Write all tags of each customer of `touched`, from at[AT_PLACE] on, as record at[AT_DONE] and those that follow.
 
-    The stamp's parts: partition and epoch; clock and rule_version; nothing. `marks` is work space: a bit for each tag, all
-    clear, then a word for each. Returns False where `out` has no room, as `encode_changes`.
+    The stamp's parts: partition and epoch; clock and rule_version; nothing. `marks` is work space: a bit for each tag,
+    all clear, then a word for each. Returns False where `out` has no room, as `encode_changes`.
     """
     p = at[AT_USED]
     c = at[AT_DONE]

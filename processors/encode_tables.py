@@ -1,8 +1,8 @@
 """What the encoding loops look up: every part of a record that a rule set fixes, as Avro bytes made by fastavro.
 
-A change or a customer's tags is mostly text that repeats: header, source, names of tags and levels, the rule version. So
-a record is put together from parts (a part: a range of `texts`) and a few numbers. The parts come from fastavro and the
-schema files, so only the order of the fields is known to the loops; it is checked here.
+A record is mostly text that repeats: header, source, names of tags and levels, the rule version. So it is put together
+from parts (a part: a range of `texts`) and a few numbers. The parts come from fastavro and the schema files; what the
+loops know of a schema, the order of its fields, is checked here.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ _DIGITS: Final = 19
 """Most digits of such a number."""
 
 _CHANGE_FIELDS: Final = (
-    *("specversion", "id", "source", "type", "customer_id", "tag", "op", "before", "after", "effective_at", "emitted_at"),
-    *("seq", "prev_seq", "rule_version", "epoch", "origin", "run_id", "cause", "cause_time"),
+    *("specversion", "id", "source", "type", "customer_id", "tag", "op", "before", "after"),
+    *("effective_at", "emitted_at", "seq", "prev_seq", "rule_version", "epoch"),
+    *("origin", "run_id", "cause"),
 )
 _CURRENT_FIELDS: Final = ("customer_id", "partition", "epoch", "seq", "clock", "rule_version", "tags")
 for _name, _fields in (("change", _CHANGE_FIELDS), ("current", _CURRENT_FIELDS)):
@@ -103,7 +104,9 @@ _ENTRY_SCHEMA: Final = next(f["type"]["items"] for f in SCHEMAS["current"].raw["
 
 
 def header(schema_name: str, schema_id: int | None) -> bytes:
-    """What stands before a body: Confluent framing if the schema has an id in a registry, else single-object encoding."""
+    """What stands before a body: Confluent framing if the schema has an id in a registry, else that of single-object
+    encoding.
+    """
     if schema_id is None:
         return single_object_header(schema_name)
     return CONFLUENT_MARK + schema_id.to_bytes(4, "big")
@@ -169,8 +172,8 @@ def _longest(parts: Sequence[bytes]) -> int:
 def _most_change(parts: dict[int, list[bytes]]) -> int:
     """Each part's greatest length, and each number's and id's; what is copied in whole words behind them."""
     tables = (CHANGE_HEAD, CHANGE_ID, CHANGE_TYPE, CHANGE_OP, CHANGE_ORIGIN, TAG, VALUE, VALUE)
-    longs = 7 * _LONG_BYTES  # of id, customer_id, effective_at, seq, prev_seq, cause, and cause_time
-    branches = 2
+    longs = 6 * _LONG_BYTES  # of id, customer_id, effective_at, seq, prev_seq and cause
+    branches = 1
     ids = _DIGITS + 2 * MAX_ID_BYTES
     return sum(_longest(parts[table]) for table in tables) + longs + branches + ids + OVERRUN
 

@@ -25,6 +25,7 @@ from processors.replay import replay
 from processors.rules.load import load_rules
 from schemas.codec import event_from_json
 from schemas.events import EARLIEST_EVENT_MS
+from schemas.records import SOURCE
 from schemas.registry import OWN_WRITERS
 
 RULES = """
@@ -53,12 +54,12 @@ def run() -> None:
         history.add(event_from_json("browse", event), EARLIEST_EVENT_MS, number)
     partition = Partition(rule_set)
     writer = ChangeWriter(rule_set)
-    encoder = AvroEncoder(rule_set, 0)
+    encoder = AvroEncoder(rule_set, 0, SOURCE, None, None)
     for _, decoded, output in replay(partition, history, EARLIEST_EVENT_MS + HOUR_MS):
         list(writer.changes(output, decoded, partition=0, epoch=0))
         list(writer.current(output, partition.state.m, partition=0, epoch=0))
         encoder.changes(output, decoded, epoch=0, emitted_at=0)
-        encoder.current(output, partition.state.m, epoch=0)
+        encoder.current(output, partition.state.m, epoch=0, clock=output.clock)
     partition.set_customer_seq("1", 1)
     customers.id_in_row(partition.state.m, partition.state.m8, int(partition.rows()[0]))
     partition_of_key(b"1", 6)

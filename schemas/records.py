@@ -119,10 +119,8 @@ class Change(_Record):
     epoch: int
     origin: Origin
     run_id: str | None = None
-    cause: str | None = None
-    """event_id of the event that brought it about."""
-    cause_time: int | None = None
-    """The time that brought it about, if no event did."""
+    cause: str | int | None = None
+    """What brought it about: the event_id of an event, or a time in milliseconds since the epoch."""
     source: str = SOURCE
 
     @property
@@ -150,7 +148,6 @@ class Change(_Record):
             "origin": self.origin,
             "run_id": self.run_id,
             "cause": self.cause,
-            "cause_time": self.cause_time,
         }
 
     @classmethod

@@ -54,10 +54,10 @@ def shown_delay(delay_ms: int) -> str:
 
 
 def _shown_cause(change: Change) -> str:
+    if isinstance(change.cause, int):
+        return "by time"
     if change.cause is not None:
         return f"by {change.cause}"
-    if change.cause_time is not None:
-        return "by time"
     return f"by {change.origin}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import confluent_kafka as ck
@@ -308,7 +309,9 @@ class KafkaLog:
             # A static member says nothing when it closes (KIP-345); unsubscribing tells the group.
             self._consumer.unsubscribe()
         self._consumer.close()
-        self._producer.flush(1.0)
+        # after a fatal error a flush is refused; that error has been told already
+        with suppress(ck.KafkaException):
+            self._producer.flush(1.0)
 
 
 _NOT_A_MEMBER: Final = (

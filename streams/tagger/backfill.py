@@ -85,7 +85,7 @@ def _changes(
                 epoch=work.epoch,
                 origin="backfill",
                 run_id=run_id,
-                cause_time=engine.clock,
+                cause=engine.clock,
             )
         )
         prev = engine.seq

@@ -18,7 +18,7 @@ from processors.partition import ENGINE_VERSION, Partition, StepOutput
 from processors.rules.program import Program
 from processors.rules.tree import RuleSet
 from schemas.outcomes import Dead, Outcome
-from schemas.records import CLOCK_KEY, Change, Current, DeadCount, JournalRecord, SourceRange, Value
+from schemas.records import CLOCK_KEY, SOURCE, Change, Current, DeadCount, JournalRecord, SourceRange, Value
 from streams.log import Batch, Outgoing, TopicPartition, Transaction
 from streams.tagger.dead_letters import dead_letter
 from streams.tagger.sources import Source, Taken, take
@@ -79,7 +79,7 @@ class Work:
         self._decoder = Decoder(topics.source_types, schemas)
         self._as_json = as_json
         self._writer = ChangeWriter(rule_set)
-        self._encoder = AvroEncoder(rule_set, partition)
+        self._encoder = AvroEncoder(rule_set, partition, SOURCE, None, None)
 
     # ---------------------------------------------------------------------------------------------------- deciding
 
@@ -161,7 +161,7 @@ class Work:
             tags = [(c.customer_id.encode(), c.to_json()) for c in current]
         else:
             changes = self._encoder.changes(output, decoded, epoch=self.epoch, emitted_at=now_ms).records()
-            tags = self._encoder.current(output, self.engine.state.m, epoch=self.epoch).records()
+            tags = self._encoder.current(output, self.engine.state.m, epoch=self.epoch, clock=output.clock).records()
         batches = [Batch(self._topics.changes, self.partition, changes)] if changes else []
         tags.append((CLOCK_KEY.encode(), self.clock_value()))
         return [*batches, Batch(self._topics.current, self.partition, tags)]

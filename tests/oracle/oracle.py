@@ -82,6 +82,11 @@ class OracleChange:
     """The timer's due time, if a timer caused it."""
 
 
+def split_cause(cause: str | int | None) -> tuple[str | None, int | None]:
+    """A published cause as (event, time): a number is a time."""
+    return (None, cause) if isinstance(cause, int) else (cause, None)
+
+
 @dataclass(slots=True)
 class Result:
     """What came of a history. Only the order of one customer's changes has a meaning, not that between customers."""

@@ -19,7 +19,7 @@ from schemas.outcomes import Outcome
 from schemas.records import Change
 from schemas.registry import OWN_WRITERS
 from tests.oracle.generate import Scenario
-from tests.oracle.oracle import Event, OracleChange, Result
+from tests.oracle.oracle import Event, OracleChange, Result, split_cause
 
 NEVER_CUT = 1 << 30
 """Events in a step: more than any scenario has."""
@@ -61,7 +61,7 @@ class EngineRun:
             result.changes.append(
                 OracleChange(
                     *(c.customer_id, c.tag, c.op, c.before, c.after, c.effective_at),  # type: ignore[arg-type]
-                    *(c.origin, c.cause, c.cause_time),  # type: ignore[arg-type]
+                    *(c.origin, *split_cause(c.cause)),  # type: ignore[arg-type]
                 )
             )
             tags = result.tags.setdefault(c.customer_id, {})

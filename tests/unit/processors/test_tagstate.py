@@ -12,6 +12,8 @@ M, H, D = 60_000, 3_600_000, 86_400_000
 BOUGHT = "count(purchase, 1h) >= 1"
 """Holds from a purchase until its minute and an hour are over."""
 
+TWO_LEVELS = "\ntier: [{level: two, when: 'count(purchase, 1h) >= 2'}, {level: one, when: 'count(purchase, 1h) >= 1'}]"
+
 CASES: dict[str, tuple[str, list[int], list[tuple[object, int]]]] = {
     # name: (rule, purchases at, (value after, at))
     "plain": (BOUGHT, [0, 10 * M, 5 * H], [(True, 0), (None, 71 * M), (True, 5 * H), (None, 6 * H + M)]),
@@ -27,7 +29,8 @@ CASES: dict[str, tuple[str, list[int], list[tuple[object, int]]]] = {
     ),
     "cooldown ends just when the condition does": (f"{BOUGHT}\ncooldown: 2h", [0, 2 * H], [(True, 0), (None, H + M)]),
     "cooldown and dwell, the later counts": (
-        f"{BOUGHT}\ncooldown: 2h\ndwell: 30m", [0, 3 * H], [(True, 30 * M), (None, H + M), (True, 3 * H + 30 * M), (None, 4 * H + M)],
+        f"{BOUGHT}\ncooldown: 2h\ndwell: 30m", [0, 3 * H],
+        [(True, 30 * M), (None, H + M), (True, 3 * H + 30 * M), (None, 4 * H + M)],
     ),
     "term ends before the condition": (f"{BOUGHT}\nexpires: 10m", [7], [(True, 7), (None, 10 * M + 7)]),
     "after its term only when it was false once": (
@@ -46,15 +49,15 @@ CASES: dict[str, tuple[str, list[int], list[tuple[object, int]]]] = {
         [(True, 0), (None, 1), (True, 2), (None, 3)],
     ),
     "tier": (
-        "\ntier: [{level: two, when: 'count(purchase, 1h) >= 2'}, {level: one, when: 'count(purchase, 1h) >= 1'}]",
+        TWO_LEVELS,
         [0, 10 * M], [("one", 0), ("two", 10 * M), ("one", H + M), (None, H + 11 * M)],
     ),
     "tier with dwell": (
-        "\ntier: [{level: two, when: 'count(purchase, 1h) >= 2'}, {level: one, when: 'count(purchase, 1h) >= 1'}]\ndwell: 5m",
+        TWO_LEVELS + "\ndwell: 5m",
         [0, 10 * M], [("one", 5 * M), ("two", 15 * M), ("one", H + 6 * M), (None, H + 11 * M)],
     ),
     "tier that falls through a level within its dwell": (
-        "\ntier: [{level: two, when: 'count(purchase, 1h) >= 2'}, {level: one, when: 'count(purchase, 1h) >= 1'}]\ndwell: 5m",
+        TWO_LEVELS + "\ndwell: 5m",
         [0, 2 * M], [("two", 7 * M), (None, H + 3 * M)],
     ),
 }  # fmt: skip
@@ -79,7 +82,7 @@ def test_nothing_is_kept_of_a_customer_when_all_is_over(name: str) -> None:
 
 
 def test_tags_that_change_at_one_instant_do_so_in_their_order_and_once() -> None:
-    one = world(**{name: f"{BOUGHT}\ndwell: 10m" for name in "edcba"}, z="count(purchase, 1h) < 1")
+    one = world(**dict.fromkeys("edcba", f"{BOUGHT}\ndwell: 10m"), z="count(purchase, 1h) < 1")
     one.step(event(0), to_ms=D)
     assert one.flips() == [
         *((name, True, 10 * M) for name in "abcde"),

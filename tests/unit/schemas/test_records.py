@@ -47,8 +47,7 @@ CHANGES = st.builds(
     epoch=LONG,
     origin=st.sampled_from(["live", "timer", "backfill", "manual", "model", "erasure"]),
     run_id=st.none() | TEXT,
-    cause=st.none() | TEXT,
-    cause_time=st.none() | LONG,
+    cause=st.none() | TEXT | LONG,
     source=TEXT,
 )
 CURRENTS = st.builds(

@@ -42,7 +42,7 @@ def test_values_before_and_after_are_shown_where_there_is_more_than_in_or_out() 
 
 
 def test_a_change_by_time_says_so() -> None:
-    assert "by time" in change_line(change(cause=None, cause_time=5, origin="timer")).plain
+    assert "by time" in change_line(change(cause=5, origin="timer")).plain
     assert "by backfill" in change_line(change(cause=None, origin="backfill")).plain
 
 
