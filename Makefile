@@ -84,10 +84,9 @@ $(READY): $(LOCKS) pyproject.toml
 	"$$python" -m venv $(VENV); \
 	echo "installing the dependencies, by their hashes"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt; \
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS); \
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCKS); \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
-	if [ -f processors/warm.py ]; then \
-	    echo "compiling the engine, once"; \
-	    $(BIN)/python -m processors.warm; \
-	fi; \
+	$(BIN)/python -m compileall -q processors schemas streams; \
+	echo "compiling the engine, once"; \
+	$(BIN)/python -m processors.warm; \
 	touch $@

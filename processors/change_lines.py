@@ -84,7 +84,7 @@ class ChangeLines:
         assert [name for name in record if name in _OPEN] == list(_OPEN), "they are filled in this order"
         pieces = [""]
         for name, value in record.items():
-            pieces[-1] += f',"{name}":' if name != next(iter(record)) else f'{{"{name}":'
+            pieces[-1] += f',"{name}":'
             if name == "id":
                 # The id ends with the seq, within its quotes.
                 pieces[-1] += _json(value).removesuffix('0"')
@@ -94,7 +94,7 @@ class ChangeLines:
             else:
                 pieces[-1] += _json(value)
         t0, t1, t2, t3, t4, t5, t6, t7 = pieces
-        self._templates[combination] = template = (t0, t1, t2, t3, t4, t5, t6, t7 + "}\n")
+        self._templates[combination] = template = ("{" + t0[1:], t1, t2, t3, t4, t5, t6, t7 + "}\n")
         return template
 
 

@@ -1,4 +1,4 @@
-"""Makes the next item in a thread while the present one is used: for work that needs no lock of Python, as in the engine."""
+"""Makes the next item in a thread while the present one is used: for work that needs no lock of Python, as ours."""
 
 from __future__ import annotations
 

@@ -57,14 +57,7 @@ def _options(
 
 def _register() -> None:
     for name in COMMANDS:
-        module = f"streams.cli.{name}"
-        try:
-            found = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name != module:
-                raise
-            continue
-        app.command(name)(found.command)
+        app.command(name)(importlib.import_module(f"streams.cli.{name}").command)
 
 
 _register()

@@ -70,6 +70,8 @@ class WriterDraw:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._names = 0
+        self._odd = rng.random() < 0.4
+        """Whether it may have what only the slow path can read."""
         self.event_type = rng.choice(EVENT_TYPES)
         self.fields: list[tuple[str, Schema, Value]] = []
         self._mandatory()
@@ -121,7 +123,8 @@ class WriterDraw:
         pick = self._rng.choice
         match field.kind:
             case "text":
-                return pick((("string", text), ("string", text), ("bytes", lambda r: text(r).encode())))
+                as_bytes: tuple[Schema, Value] = ("bytes", lambda r: text(r).encode())
+                return as_bytes if self._odd and self._rng.random() < 0.2 else ("string", text)
             case "kind":
                 known = [*KINDS[self.event_type], "gift", "loan"]
                 symbols = self._rng.sample(known, self._rng.randrange(1, len(known) + 1))
@@ -141,19 +144,23 @@ class WriterDraw:
         return {"type": "map", "values": values}, lambda r: {text(r): value(r) for _ in range(r.randrange(4))}
 
     def _foreign(self) -> tuple[Schema, Value]:
-        """A field that is none of ours, of any type; some only the slow path can read over."""
+        """A field that is none of ours, of any type."""
         size = self._rng.randrange(5)
         name = self._name()
-        return self._rng.choice((
+        flat: list[tuple[Schema, Value]] = [
             ("string", text), ("bytes", lambda r: r.randbytes(r.randrange(9))), ("int", whole(*INT)),
             ("long", whole(*LONG)), ("float", single), ("double", real), ("boolean", lambda r: r.random() < 0.5),
-            ("null", nothing), ({"type": "fixed", "name": name, "size": size}, lambda r: r.randbytes(size)),
+            ({"type": "fixed", "name": name, "size": size}, lambda r: r.randbytes(size)),
             symbols_of(self._rng, name, ["A", "B", "C"]), self._map(),
+        ]  # fmt: skip
+        nested: list[tuple[Schema, Value]] = [
+            ("null", nothing),
             ({"type": "array", "items": "int"}, lambda r: [r.randrange(100) for _ in range(r.randrange(4))]),
             ({"type": "map", "values": "long"}, lambda r: {text(r): 7}),
             (["null", "int", "string"], either(nothing, whole(*INT), text)),
             ({"type": "record", "name": name, "fields": [{"name": "x", "type": "double"}]}, lambda r: {"x": real(r)}),
-        ))  # fmt: skip
+        ]
+        return self._rng.choice([*flat, *nested] if self._odd else flat)
 
 
 ABSURD = [long_bytes(size) for size in (-1, -(2**63), 2**63 - 1, 2**62, 2**31, 2**31 - 1, 1_000_000, 63, 64)] + [

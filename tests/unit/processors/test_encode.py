@@ -56,7 +56,7 @@ class Run:
     decoder: Decoder | None = None
 
     def step(self, records: list[Record], clock: int = 0, budget: int = UNLIMITED, emitted_at: int = 0) -> int:
-        """Apply them, move the clock to `clock` (ms), then compare everything that is to be written. Returns the number of changes."""
+        """Apply them, move the clock to `clock` (ms), then compare what is to be written. Returns how many changes."""
         decoder = self.decoder = self.decoder or Decoder([None], self.schemas)
         zeros = np.zeros(len(records), np.int64)
         arrivals = np.array([START_MS + r.at_ms for r in records], np.int64)
@@ -188,12 +188,12 @@ def test_tags_of_a_customer_stand_in_order_of_tag_however_they_came() -> None:
 
 
 def test_levels_with_and_without_timing_are_written_before_and_after() -> None:
-    tiers = "tier:\n- {level: gold, when: 'count(browse, 1h) >= 3'}\n- {level: silver, when: 'count(browse, 1h) >= 1'}"
-    lines = tiers.replace("\n", "\n  ")
-    run = run_of(rules(plain="\n" + lines, timed="\n" + lines + "\ncooldown: 1m", other=ONCE))
-    assert run.step([event(n, "c", "browse") for n in range(3)]) == 4
-    assert run.step([], START_MS + 70_000) == 1
-    assert run.step([], START_MS + 3 * 3_600_000) == 3
+    tier = ["tier:", "- {level: gold, when: 'count(browse, 1h) >= 3'}", f"- {{level: silver, when: '{ONCE}'}}"]
+    lines = "\n" + "\n  ".join(tier)
+    run = run_of(rules(plain=lines, timed=lines + "\ncooldown: 1m"))
+    assert run.step([event(n, "c", "browse") for n in range(3)]) == 3, "silver twice, then plain turns gold at once"
+    assert run.step([], START_MS + 70_000) == 1, "timed turns gold when its cooldown is over"
+    assert run.step([], START_MS + 3 * 3_600_000) == 2, "both leave"
 
 
 def test_a_customer_of_whom_nothing_is_left_has_no_tags() -> None:
