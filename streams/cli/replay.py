@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal
 
 import typer
 
@@ -53,8 +54,7 @@ def command(
     settings = load().settings
     rule_set = _rule_set(rules or settings.rules.dir, settings.rules)
     bad = BadLines()
-    size = Path(events).stat().st_size if Path(events).is_file() else None
-    with opened(events) as file, _progress("Reading", size) as progress:
+    with opened(events) as file, _progress("Reading", _size(file)) as progress:
         history = read_history(file, bad.add, progress)
     _run(rule_set, history, until_ms, settings.tagger.dedupe_max_ids, bad)
     if bad.count:
@@ -82,6 +82,15 @@ class BadLines:
         found = ", ".join(f"{code} {count}" for code, count in sorted(self._by_code.items()))
         more = f"; the first {SHOWN_BAD_LINES} are shown" if self.count > SHOWN_BAD_LINES else ""
         return f" ({found}{more})" if found else ""
+
+
+def _size(file: BinaryIO) -> int | None:
+    """In bytes, if it is a file, of which that is known."""
+    try:
+        found = os.fstat(file.fileno())
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _time(text: str) -> int:

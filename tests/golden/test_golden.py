@@ -19,7 +19,7 @@ from streams.history_file import read_history
 from streams.rules_dir import read_rules_dir
 from tests.golden import golden
 from tests.oracle.difference import diff
-from tests.oracle.oracle import Event, OracleChange, Result, run
+from tests.oracle.oracle import Event, OracleChange, Result, run, split_cause
 
 NO_EVENT = {23, *range(25, 34)}
 """Lines of the history that the oracle is spared, for it takes events alone: those dead in themselves."""
@@ -50,8 +50,10 @@ def oracle_events(lines: Iterable[bytes]) -> list[Event]:
 
 def as_result(output: bytes) -> Result:
     changes = [json.loads(line) for line in output.splitlines()]
-    names = ("customer_id", "tag", "op", "before", "after", "effective_at", "origin", "cause")
-    return Result([OracleChange(*(change[name] for name in names)) for change in changes])
+    names = ("customer_id", "tag", "op", "before", "after", "effective_at", "origin")
+    return Result(
+        [OracleChange(*(change[name] for name in names), *split_cause(change["cause"])) for change in changes]
+    )
 
 
 def differs(rules: RuleSet, events: list[Event], until_ms: int | None, output: bytes) -> str | None:

@@ -243,7 +243,11 @@ class Pipeline:
         return all(ends.get((prefix + name, partition), 0) > offset for name, partition, offset in sent)
 
     def wait_until_caught_up(self, within_s: float = 90) -> None:
-        until(self.is_caught_up, within_s, lambda: "\n".join(child.tail(15) for child in self.children), every_s=0.2)
+        def done() -> bool:
+            assert any(child.exit_code() is None for child in self.children), "all processes have ended"
+            return self.is_caught_up()
+
+        until(done, within_s, lambda: "\n".join(child.tail(15) for child in self.children), every_s=0.2)
 
     # --------------------------------------------------------------------------------------------- what should be
 
@@ -332,9 +336,7 @@ class Pipeline:
             assert change.id == f"{partition}-{change.seq}"
             assert change.seq == last_seq[partition] + 1, f"{change.id} comes after {last_seq[partition]}"
             known = last_of[customer] if tags[customer] or change.prev_seq else 0
-            assert change.prev_seq == known, (
-                f"{change.id}: {last_of[customer]} came before, {tags[customer]} were there"
-            )
+            assert change.prev_seq == known, f"{change.id} of {customer}, who had {tags[customer]} by {known}"
             assert (message.key() or b"").decode() == customer
             assert self.partition_of(customer) == partition
             last_seq[partition] = last_of[customer] = change.seq

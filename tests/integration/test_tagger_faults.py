@@ -17,7 +17,7 @@ from streams.clock import SystemClock
 from streams.local.child import Child
 from tests.integration.pipeline import ROOT, Pipeline, kill, oracle_change, tags_after, texts, until
 from tests.integration.story import story
-from tests.oracle.oracle import Event, OracleChange
+from tests.oracle.oracle import OracleChange
 
 STARTER_RULES = sorted((ROOT / "rules").glob("*.yaml"))
 

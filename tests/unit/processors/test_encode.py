@@ -190,9 +190,9 @@ def test_tags_of_a_customer_stand_in_order_of_tag_however_they_came() -> None:
 def test_levels_with_and_without_timing_are_written_before_and_after() -> None:
     tier = ["tier:", "- {level: gold, when: 'count(browse, 1h) >= 3'}", f"- {{level: silver, when: '{ONCE}'}}"]
     lines = "\n" + "\n  ".join(tier)
-    run = run_of(rules(plain=lines, timed=lines + "\ncooldown: 1m"))
-    assert run.step([event(n, "c", "browse") for n in range(3)]) == 3, "silver twice, then plain turns gold at once"
-    assert run.step([], START_MS + 70_000) == 1, "timed turns gold when its cooldown is over"
+    run = run_of(rules(plain=lines, timed=lines + "\ndwell: 1m"))
+    assert run.step([event(n, "c", "browse") for n in range(3)]) == 2, "plain is silver, then gold"
+    assert run.step([], START_MS + 70_000) == 1, "timed is gold when its dwell is over"
     assert run.step([], START_MS + 3 * 3_600_000) == 2, "both leave"
 
 
