@@ -154,9 +154,10 @@ class KafkaLog:
                 group.append(message)
             elif error.code() == ck.KafkaError._PARTITION_EOF:
                 at_end.append(_place(message))
-            elif error.code() in _TAKEN_OVER:
+            elif error.code() in (*_TAKEN_OVER, ck.KafkaError._FATAL):
+                # to a member of a classic group nothing else is fatal than that another one took its name
                 raise Fenced(error.str())
-            elif error.fatal() or error.code() in (ck.KafkaError._AUTO_OFFSET_RESET, ck.KafkaError.OFFSET_OUT_OF_RANGE):
+            elif error.code() in (ck.KafkaError._AUTO_OFFSET_RESET, ck.KafkaError.OFFSET_OUT_OF_RANGE):
                 raise KafkaError("TS-K101", f"Fetching: {error.str()}")
             else:
                 _LOG.warning("kafka.fetch_failed", error=error.str())
@@ -228,21 +229,23 @@ class KafkaLog:
             "offsets",
             lambda: self._producer.send_offsets_to_transaction(offsets, self._generation, ASK_WITHIN_S),
         )
-        for batch in transaction.batches:
-            self._produce_batch(batch)
-        for record in transaction.singles:
-            self._produce(record)
         stamps: list[Stamp] = []
-        for record in transaction.stamped:
-            self._produce(record, stamps)
+        with metrics.STEP_STAGE_SECONDS.labels("produce").time():
+            for batch in transaction.batches:
+                self._produce_batch(batch)
+            for record in transaction.singles:
+                self._produce(record)
+            for record in transaction.stamped:
+                self._produce(record, stamps)
         if transaction.then is not None:
             self._drain()
             if len(stamps) < len(transaction.stamped):
                 raise ck.KafkaException(_undelivered())
             for record in transaction.then(stamps):
                 self._produce(record)
-        self._drain()
-        self._until_done("commit", lambda: self._producer.commit_transaction(ASK_WITHIN_S))
+        with metrics.STEP_STAGE_SECONDS.labels("commit").time():
+            self._drain()
+            self._until_done("commit", lambda: self._producer.commit_transaction(ASK_WITHIN_S))
         return stamps
 
     def _abort(self) -> None:

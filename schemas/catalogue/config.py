@@ -36,7 +36,7 @@ ENTRIES: Final[dict[str, Entry]] = {
         title="There is no such setting",
         why="A setting with a mistyped name would be ignored and its default used without a word.",
         cure="Correct or remove the name; `tagstream config` lists all of them with type and default.",
-        example="TAGSTREAM_KAFKA__BOOTSTRAPS=broker:9092",
+        example='bootstraps = "broker:9092"   under [kafka] in tagstream.toml',
     ),
     "TS-C106": Entry(
         title="A file of settings cannot be read",

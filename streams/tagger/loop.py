@@ -274,8 +274,7 @@ class Tagger:
         if sum(counts) > most:
             clock = 0
         running.stepped_s = now_s
-        with metrics.STEP_STAGE_SECONDS.labels("engine").time():
-            step = work.step(counts, most, clock, self._settings.tagger.max_step_timers, self._clock.wall_ms())
+        step = work.step(counts, most, clock, self._settings.tagger.max_step_timers, self._clock.wall_ms())
         self._fetch_again(running)
         return step
 
@@ -291,8 +290,7 @@ class Tagger:
         transaction = Transaction()
         for running, step in steps:
             running.work.add_to(transaction, step)
-        with metrics.STEP_STAGE_SECONDS.labels("commit").time():
-            stamps = self._log.transact(transaction)
+        stamps = self._log.transact(transaction)
         metrics.TRANSACTIONS.labels("committed").inc()
         now_s = self._clock.monotonic_s()
         self._committed_s = now_s

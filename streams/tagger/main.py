@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -25,6 +26,10 @@ from streams.tagger.loop import Tagger
 from streams.tagger.topics import Topics
 
 __all__ = ["run"]
+
+COLLECT_EVERY = 200_000
+"""Objects between two runs of the garbage collector. A record in hand is an object, and none of them is part of a
+cycle: with Python's own 700, looking at them all again and again took a quarter of the tagger's time."""
 
 STALE_AFTER_S = 90.0
 """A turn may lawfully last as long as a transaction with all its repetitions."""
@@ -74,6 +79,9 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
         monotonic_s=clock.monotonic_s,
         why_not_ready=tagger.why_not_ready,
     )
+    # What is there by now stays for good, so the collector need not look at it again.
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
     with health:
         _LOG.info("tagger.started", tags=len(rule_set.tags), rule_version=rule_set.version, instance=instance)
         # the step that needs the schema was not begun, so nothing is lost

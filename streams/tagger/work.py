@@ -19,6 +19,7 @@ from processors.rules.program import Program
 from processors.rules.tree import RuleSet
 from schemas.outcomes import Dead, Outcome
 from schemas.records import CLOCK_KEY, SOURCE, Change, Current, DeadCount, JournalRecord, SourceRange, Value
+from streams import metrics
 from streams.log import Batch, Outgoing, TopicPartition, Transaction
 from streams.tagger.dead_letters import dead_letter
 from streams.tagger.sources import Source, Taken, take
@@ -88,11 +89,13 @@ class Work:
 
         The only place where state moves: live steps and recovery run through it alike.
         """
-        taken = take(self.sources, counts, most)
-        payloads = [m.value() for m in taken.messages]
-        offsets = np.fromiter((m.offset() or 0 for m in taken.messages), np.int64, len(payloads))
-        decoded = self._decoder.decode(payloads, taken.arrivals, offsets, taken.sources)
-        output = self.engine.step(decoded, taken.order, clock, budget)
+        with metrics.STEP_STAGE_SECONDS.labels("decode").time():
+            taken = take(self.sources, counts, most)
+            payloads = [m.value() for m in taken.messages]
+            offsets = np.fromiter((m.offset() or 0 for m in taken.messages), np.int64, len(payloads))
+            decoded = self._decoder.decode(payloads, taken.arrivals, offsets, taken.sources)
+        with metrics.STEP_STAGE_SECONDS.labels("engine").time():
+            output = self.engine.step(decoded, taken.order, clock, budget)
         self.number += 1
         return taken, decoded, output
 
@@ -120,7 +123,9 @@ class Work:
             digest=output.digest,
             dead=tuple(DeadCount(code, n) for code, n in sorted(dead.items())),
         )
-        return Step(output, decoded, journal, singles, self._batches(output, decoded, now_ms))
+        with metrics.STEP_STAGE_SECONDS.labels("encode").time():
+            batches = self._batches(output, decoded, now_ms)
+        return Step(output, decoded, journal, singles, batches)
 
     def _set_aside(self, taken: Taken, decoded: Decoded) -> tuple[list[Outgoing], Counter[int]]:
         """Dead letters and moved events of a step, and how many were dead for which reason."""
