@@ -42,8 +42,15 @@ def main(
     console = Console()
     found = circumstances()
     run_dir = new_run_directory()
-    with console.status("starting") as status:
-        found["results"] = _measure(what, run_dir, events, customers, rate, rules, status.update)
+    try:
+        with console.status("starting") as status:
+            found["results"] = _measure(what, run_dir, events, customers, rate, rules, status.update)
+    except Exception:
+        console.print(f"The logs of what failed are in {run_dir}")
+        raise
+    except BaseException:
+        shutil.rmtree(run_dir)
+        raise
     shutil.rmtree(run_dir)
     show(console, found)
     if json_file is not None:

@@ -29,7 +29,8 @@ from streams.settings import KafkaSettings
 
 __all__ = ["delay"]
 
-WARM_UP_S: Final = 5
+WARM_UP_S: Final = 10
+"""The broker is slow until its Java has been compiled, which takes about so long."""
 MEASURED_S: Final = 20
 SEND_EVERY_S: Final = 0.002
 LOOK_EVERY_S: Final = 0.001

@@ -59,6 +59,11 @@ class Journal:
         self.read()
         return sum(e.events for e in self.entries)
 
+    def settled(self, most_timers: int) -> bool:
+        """Whether no partition's last step left timers to the next one; `most_timers`: the bound per step."""
+        last = {e.record.partition: e.record for e in self.entries}
+        return all(record.timers_fired < most_timers for record in last.values())
+
     def has_claim_now(self) -> bool:
         """Whether a partition has been taken."""
         self.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from benchmarks.journal import Journal
 from benchmarks.processes import Process
 from benchmarks.stand import STARTS_WITHIN_S, Metrics, Role, Stand, until
 from streams.local.server import Say
+from streams.settings import TaggerSettings
 
 __all__ = ["throughput"]
 
@@ -49,7 +51,8 @@ def _run(
             until(_while_running(tagger, journal.has_claim_now), STARTS_WITHIN_S, "a partition was taken", 0)
             process = Process.of_child(tagger.child)
             before = _cpu_s(process), _cpu_s(broker)
-            until(_while_running(tagger, lambda: journal.events_now() >= events), DONE_WITHIN_S, "all was applied", 0)
+            done = partial(_done, journal, events)
+            until(_while_running(tagger, done), DONE_WITHIN_S, "all was applied", 0)
             after = _cpu_s(process), _cpu_s(broker)
             metrics = tagger.metrics()
             return {
@@ -73,6 +76,11 @@ def _while_running(tagger: Role, done: Callable[[], bool]) -> Callable[[], bool]
         return done()
 
     return ask
+
+
+def _done(journal: Journal, events: int) -> bool:
+    """Whether all events were applied, and all that time brings about until then."""
+    return journal.events_now() >= events and journal.settled(TaggerSettings().max_step_timers)
 
 
 def _rates(journal: Journal, events: int) -> dict[str, Any]:

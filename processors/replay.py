@@ -22,7 +22,7 @@ from processors.rules.tree import RuleSet
 from schemas.codec import event_from_json
 from schemas.registry import OWN_WRITERS
 
-STEP_EVENTS = 5_000
+STEP_EVENTS = 10_000
 """Events in a step: bounds the memory of decoded rows and of changes. Nothing else depends on it."""
 
 

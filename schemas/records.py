@@ -284,6 +284,8 @@ class JournalRecord(_Record):
     digest: int
     """Sum of the changes' hashes modulo 2^64, as a signed number of 64 bits."""
     dead: tuple[DeadCount, ...] = ()
+    found_schemas: tuple[str, ...] = ()
+    """Writers' schemas that were looked up and found in the step: `id 7`, or a fingerprint in hexadecimal digits."""
     note: str | None = None
 
     def __post_init__(self) -> None:
@@ -305,6 +307,7 @@ class JournalRecord(_Record):
             "last_seq": self.last_seq,
             "digest": self.digest,
             "dead": [{"code": d.code, "count": d.count} for d in self.dead],
+            "found_schemas": list(self.found_schemas),
             "note": self.note,
         }
 
@@ -318,6 +321,7 @@ class JournalRecord(_Record):
             "outcomes": outcomes + (0,) * (len(Outcome) - len(outcomes)),
             "sources": tuple(SourceRange(s["topic"], s["first"], s["next"]) for s in record["sources"]),
             "dead": tuple(DeadCount(d["code"], d["count"]) for d in record["dead"]),
+            "found_schemas": tuple(record["found_schemas"]),
         }
         return cls(**record | nested)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import confluent_kafka as ck
 import structlog
 
 from schemas.errors import KafkaError
+from schemas.outcomes import Dead
 from streams import metrics
 from streams.clock import Clock
 from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
@@ -109,6 +111,8 @@ class KafkaLog:
         )
         self._generation: Any = None
         self._owned: set[int] = set()
+        self._refused: list[Outgoing] = []
+        """Records of the transaction under way that the broker refuses, and that have a stand-in."""
         try:
             self._producer.init_transactions(ASK_WITHIN_S * 3)
         except ck.KafkaException as error:
@@ -212,11 +216,10 @@ class KafkaLog:
                     raise _fatal(reason) from None
                 _LOG.warning("transaction.aborted", error=reason.str())
                 metrics.TRANSACTIONS.labels("aborted").inc()
-                # an abort before anything was sent is an invalid state to the broker
-                self._producer.flush(ASK_WITHIN_S)
                 self._abort()
                 if reason.code() in _NOT_A_MEMBER:
                     raise Fenced(reason.str()) from None
+                self._replace_refused(transaction)
                 self._clock.sleep(0.02)
         raise KafkaError("TS-K104", f"A transaction was aborted {ATTEMPTS} times in a row")
 
@@ -229,28 +232,40 @@ class KafkaLog:
             "offsets",
             lambda: self._producer.send_offsets_to_transaction(offsets, self._generation, ASK_WITHIN_S),
         )
-        stamps: list[Stamp] = []
+        stamps: dict[int, Stamp] = {}
         with metrics.STEP_STAGE_SECONDS.labels("produce").time():
             for batch in transaction.batches:
                 self._produce_batch(batch)
             for record in transaction.singles:
                 self._produce(record)
-            for record in transaction.stamped:
-                self._produce(record, stamps)
+            for place, record in enumerate(transaction.stamped):
+                self._produce(record, partial(stamps.__setitem__, place))
         if transaction.then is not None:
             self._drain()
             if len(stamps) < len(transaction.stamped):
                 raise ck.KafkaException(_undelivered())
-            for record in transaction.then(stamps):
+            for record in transaction.then([stamps[place] for place in range(len(stamps))]):
                 self._produce(record)
         with metrics.STEP_STAGE_SECONDS.labels("commit").time():
             self._drain()
             self._until_done("commit", lambda: self._producer.commit_transaction(ASK_WITHIN_S))
-        return stamps
+        # partitions answer in no order
+        return [stamps[place] for place in range(len(stamps))]
+
+    def _replace_refused(self, transaction: Transaction) -> None:
+        """Put the stand-ins of refused records into the transaction, which is sent again."""
+        for refused in self._refused:
+            assert refused.instead is not None
+            _LOG.error("transaction.record_refused", topic=refused.topic, bytes=len(refused.value or b""))
+            metrics.count_dead(Dead.REFUSED_BY_BROKER)
+            transaction.singles[transaction.singles.index(refused)] = refused.instead
+        self._refused.clear()
 
     def _abort(self) -> None:
         """End the transaction without it. Raises Fenced, or KafkaError TS-K104."""
         try:
+            # an abort before anything was sent is an invalid state to the broker
+            self._producer.flush(ASK_WITHIN_S)
             self._until_done("abort", lambda: self._producer.abort_transaction(ASK_WITHIN_S))
         except ck.KafkaException as error:
             raise _fatal(error.args[0]) from None
@@ -268,12 +283,15 @@ class KafkaLog:
             if rest:
                 self._producer.poll(0.01)
 
-    def _produce(self, record: Outgoing, stamps: list[Stamp] | None = None) -> None:
+    def _produce(self, record: Outgoing, stamped: Callable[[Stamp], None] | None = None) -> None:
         def delivered(error: ck.KafkaError | None, message: ck.Message) -> None:
-            if error is None and stamps is not None:
-                stamps.append(Stamp(message.offset() or 0, message.timestamp()[1]))
+            if error is None and stamped is not None:
+                stamped(Stamp(message.offset() or 0, message.timestamp()[1]))
+            elif error is not None and error.code() in _FOR_ITSELF and record.instead is not None:
+                self._refused.append(record)
 
-        keywords: dict[str, Any] = {} if stamps is None else {"on_delivery": delivered}
+        wanted = stamped is not None or record.instead is not None
+        keywords: dict[str, Any] = {"on_delivery": delivered} if wanted else {}
         if record.partition is not None:
             keywords["partition"] = record.partition
         if record.timestamp_ms:
@@ -286,6 +304,11 @@ class KafkaLog:
                 return
             except BufferError:
                 self._producer.poll(0.01)
+            except ck.KafkaException as error:
+                # refused before it was sent: nothing need be aborted
+                if error.args[0].code() not in _FOR_ITSELF or record.instead is None:
+                    raise
+                record = record.instead
 
     def _drain(self) -> None:
         """Wait until every record has been acknowledged: the flush inside commit would look only every 10 ms."""
@@ -323,6 +346,14 @@ _NOT_A_MEMBER: Final = (
     ck.KafkaError.FENCED_INSTANCE_ID,
 )
 """The group has moved on without us: what was made under the old membership must not be sent again."""
+
+_FOR_ITSELF: Final = (
+    ck.KafkaError.MSG_SIZE_TOO_LARGE,
+    ck.KafkaError.INVALID_RECORD,
+    ck.KafkaError.INVALID_TIMESTAMP,
+    ck.KafkaError.INVALID_MSG,
+)
+"""Why the broker refuses a record, whoever sends it and however often."""
 
 _TAKEN_OVER: Final = (
     ck.KafkaError._FENCED,

@@ -63,6 +63,8 @@ class Outgoing(NamedTuple):
     headers: list[tuple[str, str | bytes | None]] | None = None
     timestamp_ms: int = 0
     """0: now, by the client; the topic may say that the broker's stamp counts."""
+    instead: Outgoing | None = None
+    """What is written if the broker refuses this record for itself, such as for its size: else it would for ever."""
 
 
 class Batch(NamedTuple):
@@ -89,6 +91,7 @@ class Transaction:
     without offsets is not fenced."""
     batches: list[Batch] = field(default_factory=list)
     singles: list[Outgoing] = field(default_factory=list)
+    """Only these may have a stand-in."""
     stamped: list[Outgoing] = field(default_factory=list)
     """Records whose stamps are wanted: the journal's."""
     then: Callable[[Sequence[Stamp]], list[Outgoing]] | None = None

@@ -205,7 +205,7 @@ def _fold(log: Log, work: Work, records: list[JournalRecord]) -> Iterator[None]:
             same_rules = record.rule_version == work.rule_set.version
             # other rules had other timers: theirs do not say how many of ours fire
             budget = record.timers_fired if same_rules else UNLIMITED
-            _, _, output = work.decide(counts, sum(counts), record.clock_after, budget)
+            _, _, output = work.decide(counts, sum(counts), record.clock_after, budget, record.found_schemas)
             if same_rules and record.engine_version == ENGINE_VERSION:
                 _compare(work, record, output.digest, output.outcomes)
             elif same_rules and output.digest != record.digest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from streams import metrics
 from streams.log import Batch, Outgoing, TopicPartition, Transaction
 from streams.tagger.dead_letters import dead_letter
 from streams.tagger.sources import Source, Taken, take
+from streams.tagger.step_schemas import StepSchemas
 from streams.tagger.topics import Topics
 
 __all__ = ["Step", "Work"]
@@ -77,18 +78,23 @@ class Work:
         """Number of the last step."""
         self.source_types = topics.source_types
         self._topics = topics
-        self._decoder = Decoder(topics.source_types, schemas)
+        self._schemas = StepSchemas(schemas)
+        self._decoder = Decoder(topics.source_types, self._schemas)
         self._as_json = as_json
         self._writer = ChangeWriter(rule_set)
         self._encoder = AvroEncoder(rule_set, partition, SOURCE, None, None)
 
     # ---------------------------------------------------------------------------------------------------- deciding
 
-    def decide(self, counts: Sequence[int], most: int, clock: int, budget: int) -> tuple[Taken, Decoded, StepOutput]:
+    def decide(
+        self, counts: Sequence[int], most: int, clock: int, budget: int, found_schemas: Iterable[str] | None = None
+    ) -> tuple[Taken, Decoded, StepOutput]:
         """Take up to `most` of the first `counts` records of the sources, apply them, then move the clock to `clock`.
 
-        The only place where state moves: live steps and recovery run through it alike.
+        `found_schemas`: those that the journal says the step found, if it is applied again. The only place where state
+        moves: live steps and recovery run through it alike.
         """
+        self._schemas.begin(found_schemas)
         with metrics.STEP_STAGE_SECONDS.labels("decode").time():
             taken = take(self.sources, counts, most)
             payloads = [m.value() for m in taken.messages]
@@ -122,6 +128,7 @@ class Work:
             last_seq=output.seq,
             digest=output.digest,
             dead=tuple(DeadCount(code, n) for code, n in sorted(dead.items())),
+            found_schemas=self._schemas.found,
         )
         with metrics.STEP_STAGE_SECONDS.labels("encode").time():
             batches = self._batches(output, decoded, now_ms)
@@ -134,16 +141,17 @@ class Work:
         dead: Counter[int] = Counter()
         for row in np.flatnonzero((outcomes == Outcome.DEAD) | (outcomes == Outcome.REKEYED)).tolist():
             message = taken.messages[row]
+            place = self.sources[int(taken.sources[row])].place
             if outcomes[row] == Outcome.REKEYED:
-                records.append(self._moved(decoded, row))
+                refused = dead_letter(self._topics.dead_letters, place, message, Dead.REFUSED_BY_BROKER, None)
+                records.append(self._moved(decoded, row, refused))
                 continue
             reason = Dead(int(decoded.events[row, L.EV_CODE]))
             dead[reason] += 1
-            place = self.sources[int(taken.sources[row])].place
             records.append(dead_letter(self._topics.dead_letters, place, message, reason, decoded.details.get(row)))
         return records, dead
 
-    def _moved(self, decoded: Decoded, row: int) -> Outgoing:
+    def _moved(self, decoded: Decoded, row: int, refused: Outgoing) -> Outgoing:
         """The event for the partition where it belongs, with the arrival that it had here."""
         ref = int(decoded.events[row, L.EV_CUSTOMER])
         start = ref >> 32
@@ -154,6 +162,7 @@ class Work:
             key,
             decoded.payload(row),
             timestamp_ms=int(decoded.events[row, L.EV_ARRIVAL]),
+            instead=refused,
         )
 
     def _batches(self, output: StepOutput, decoded: Decoded, now_ms: int) -> list[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -31,6 +32,15 @@ def test_one_item_is_made_while_another_is_used_and_no_more() -> None:
     assert second.wait(10), "the second is made though only the first was asked for"
     ahead.close()
     assert made == [0, 1]
+
+
+def test_how_often_threads_take_turns_is_as_before_in_the_end() -> None:
+    before = sys.getswitchinterval()
+    ahead = one_ahead(iter(range(9)))
+    next(ahead)
+    assert sys.getswitchinterval() < before
+    ahead.close()
+    assert sys.getswitchinterval() == before
 
 
 def test_what_making_an_item_raises_is_raised_to_who_asks() -> None:
