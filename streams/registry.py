@@ -90,11 +90,11 @@ class SchemaRegistry:
             wait_s = min(WAIT_MOST_S, wait_s * 2)
 
     def _wait(self, seconds: float) -> None:
-        until_s = self._clock.monotonic_s() + seconds
-        while (left_s := until_s - self._clock.monotonic_s()) > 0:
+        looks = round(seconds / LOOK_EVERY_S)
+        for _ in range(looks):
             if not self._go_on():
                 raise Interrupted(f"the schema registry at {self._url} does not answer")
-            self._clock.sleep(min(LOOK_EVERY_S, left_s))
+            self._clock.sleep(seconds / looks)
 
     def _ask(self, schema_id: int) -> RawSchema | None:
         """Once. Raises _NoAnswer."""

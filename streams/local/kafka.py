@@ -189,7 +189,7 @@ class LocalKafka(Managed):
     def _format(self) -> None:
         """Kafka does not start on a directory that was not prepared with the cluster's id."""
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "-t", cluster, "-c", str(self._properties), "--standalone"]
+        arguments = ["format", f"--cluster-id={cluster}", "-c", str(self._properties), "--standalone"]
         with self.log.open("ab") as output:
             try:
                 subprocess.run(

@@ -45,7 +45,7 @@ Place = tuple[str, int, int]
 
 
 def until(
-    done: Callable[[], object], within_s: float = 60, what: Callable[[], str] = lambda: "", every_s: float = 0.05
+    done: Callable[[], object], within_s: float = 60, what: Callable[[], str] = lambda: "", every_s: float = 0.2
 ) -> None:
     """Wait until `done` gives something true; `what` says how things stand if it never does."""
     last = time.monotonic() + within_s
@@ -201,6 +201,7 @@ class Pipeline:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,
             }
         )
         name = topic.named(self.kafka)
@@ -211,7 +212,7 @@ class Pipeline:
             last = time.monotonic() + 30
             while open_partitions:
                 assert time.monotonic() < last, f"{name} does not end"
-                for message in consumer.consume(10_000, 0.2):
+                for message in consumer.consume(1_000, 0.02):
                     error = message.error()
                     if error is None:
                         found.append(message)
@@ -256,7 +257,7 @@ class Pipeline:
             assert any(child.exit_code() is None for child in self.children), "all processes have ended"
             return self.is_caught_up()
 
-        until(done, within_s, lambda: "\n".join(child.tail(15) for child in self.children), every_s=0.2)
+        until(done, within_s, lambda: "\n".join(child.tail(15) for child in self.children))
 
     # --------------------------------------------------------------------------------------------- what should be
 

@@ -28,7 +28,7 @@ from tests.oracle.generate import Knobs, SeededChoices
 from tests.oracle.oracle import Event
 from tests.oracle.text import to_yaml
 
-EVENTS = 1_200
+EVENTS = 900
 CUSTOMERS = 30
 
 

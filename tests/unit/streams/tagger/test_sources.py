@@ -134,7 +134,7 @@ def test_a_step_takes_the_first_records_of_all_topics_and_leaves_the_rest(most: 
     for topic, source in enumerate(sources):
         source.add([Record(offset, 10 * offset + topic) for offset in range(3)])
         source.at_end = True
-    applied = [step(sources, ready(sources), most) for _ in range(9 // most)]
+    applied = [step(sources, ready(sources), most) for _ in range(-(-9 // most))]
     assert [record for taken in applied for record in taken] == [(10 * o + t, t, o) for o in range(3) for t in range(3)]
 
 
