@@ -253,11 +253,17 @@ class Pipeline:
         return all(ends.get((prefix + name, partition), 0) > offset for name, partition, offset in sent)
 
     def wait_until_caught_up(self, within_s: float = 90) -> None:
-        def done() -> bool:
-            assert any(child.exit_code() is None for child in self.children), "all processes have ended"
-            return self.is_caught_up()
+        """Also until no timers are left that a step's bound has put off."""
+        work_before = -1
 
-        until(done, within_s, lambda: "\n".join(child.tail(15) for child in self.children))
+        def done() -> bool:
+            nonlocal work_before
+            assert any(child.exit_code() is None for child in self.children), "all processes have ended"
+            before = work_before
+            work_before = sum(r.timers_fired + sum(r.outcomes) for rs in self.journal().values() for r in rs)
+            return work_before == before and self.is_caught_up()
+
+        until(done, within_s, lambda: "\n".join(child.tail(15) for child in self.children), every_s=0.4)
 
     # --------------------------------------------------------------------------------------------- what should be
 
