@@ -51,7 +51,7 @@ ROW_ID_BYTES: Final = 1
 ROW_SEQ: Final = 2
 """seq of the customer's last change, 0 if none."""
 ROW_DUE: Final = 3
-"""Least time at which anything of the customer changes by itself; exact."""
+"""Least time at which a tag of the customer may flip by itself, or something of theirs can be given back."""
 ROW_ARMED: Final = 4
 """Time at which the wheel or the heap will look at the row; at or before ROW_DUE, FAR if neither holds it."""
 ROW_NEXT32: Final = 10
@@ -72,6 +72,8 @@ ROW_WORDS: Final = 10
 
 # --- a series' cell in a customer's series block ----------------------------------------------------------------------
 CELL_SERIES32: Final = 0
+CELL_NEGATIVE32: Final = 1
+"""1 if a pane may hold a negative amount: its leaving lets a sum rise."""
 CELL_OLDEST32: Final = 2
 CELL_NEWEST32: Final = 3
 CELL_LEAVES: Final = 2

@@ -122,6 +122,8 @@ def add(m, m32, g, at, event_time, clock, count, amount):  # type: ignore[no-unt
                 pane = _pane_for(m, m32, at, number)
                 m32[pane * 2 + L.PANE_COUNT32] += count
                 m[pane + L.PANE_SUM] += amount
+                if amount < 0:
+                    m32[at * 2 + L.CELL_NEGATIVE32] = 1
             tail = wide(m32[word * 2 + 1])
             if tail == 0 or m32[tail * 2 + L.PANE_NUMBER32] > number:
                 m32[word * 2 + 1] = pane
@@ -171,6 +173,7 @@ def _free_before(m, m32, at, tail):  # type: ignore[no-untyped-def]
     m32[at * 2 + L.CELL_OLDEST32] = tail
     if tail == 0:
         m32[at * 2 + L.CELL_NEWEST32] = 0
+        m32[at * 2 + L.CELL_NEGATIVE32] = 0
     else:
         m32[tail * 2 + L.PANE_PREV32] = 0
 
@@ -208,14 +211,74 @@ def drop_empty(m, m32, g, row):  # type: ignore[no-untyped-def]
         m32[row * 2 + L.ROW_SERIES32] = 0
 
 
+@inline
+def _leave_of(m, m32, g, at, w):  # type: ignore[no-untyped-def]
+    """When the oldest pane leaves window `w` of the cell's series, FAR if there is none."""
+    tail = wide(m32[(at + L.CELL_WINDOWS + w * L.WINDOW_WORDS) * 2 + 1])
+    leaves = L.FAR
+    if tail != 0:
+        sid = m32[at * 2 + L.CELL_SERIES32]
+        length = look(g, G.WINDOW_MS, look(g, G.SERIES_WINDOWS, sid) + w)
+        leaves = pane_end(m32, tail, look(g, G.SERIES_PANE_MS, sid)) + length
+    return leaves
+
+
 @hot
-def least_leave(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Least time at which a pane leaves any of the customer's windows."""
+def _due(m, m32, g, at):  # type: ignore[no-untyped-def]
+    """When a pane leaves the cell that can let a tag enter."""
+    if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
+        return m[at + L.CELL_LEAVES]
+    sid = m32[at * 2 + L.CELL_SERIES32]
+    due = L.FAR
+    if look(g, G.SERIES_EAGER, sid) != 0:
+        w0 = look(g, G.SERIES_WINDOWS, sid)
+        for w in range(w0, look(g, G.SERIES_WINDOWS, sid + 1)):
+            if look(g, G.WINDOW_EAGER, w) != 0:
+                due = min(due, _leave_of(m, m32, g, at, w - w0))
+    return due
+
+
+@inline
+def _over(m32, g, at):  # type: ignore[no-untyped-def]
+    """When the newest pane leaves the cell's longest window; 0 if there is none."""
+    newest = wide(m32[at * 2 + L.CELL_NEWEST32])
+    over = wide(0)
+    if newest != 0:
+        sid = m32[at * 2 + L.CELL_SERIES32]
+        over = pane_end(m32, newest, look(g, G.SERIES_PANE_MS, sid)) + look(g, G.SERIES_SPAN_MS, sid)
+    return over
+
+
+@hot
+def least_due(m, m32, g, row, every):  # type: ignore[no-untyped-def]
+    """Least time at which a pane that leaves one of the customer's windows can let a tag enter.
+
+    Most rules ask whether enough has happened, and a pane that leaves cannot make that true: then it is the time when
+    the last pane of all has left, so that what the customer holds is given back. With `every` it is the least time at
+    which any pane leaves any window.
+    """
     least = L.FAR
+    over = wide(0)
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
-        if m[at + L.CELL_LEAVES] < least:
-            least = m[at + L.CELL_LEAVES]
+        if every:
+            least = min(least, m[at + L.CELL_LEAVES])
+        else:
+            least = min(least, _due(m, m32, g, at))
+        over = max(over, _over(m32, g, at))
         at += look(g, G.SERIES_WORDS, m32[at * 2 + L.CELL_SERIES32])
+    if over != 0:
+        least = min(least, over)
+    return least
+
+
+@hot
+def least_read(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
+    """Least time at which a pane leaves a window that the tag reads."""
+    least = L.FAR
+    for i in range(look(g, G.TAG_READS, tag), look(g, G.TAG_READS, tag + 1)):
+        at = find_cell(m, m32, g, row, look(g, G.READ_SERIES, i))
+        if at != 0:
+            least = min(least, _leave_of(m, m32, g, at, look(g, G.READ_WINDOW, i)))
     return least

@@ -126,8 +126,8 @@ def _settle(m, m32, m8, g, touched, row):  # type: ignore[no-untyped-def]
     """After an evaluation: set the customer's timer, or give the row back if nothing is left of them."""
     words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
     m[L.R_WIDEST] = max(m[L.R_WIDEST], words)
-    due = series.least_leave(m, m32, g, row)
-    if m32[row * 2 + L.ROW_TIMED32] > 0:
+    due = series.least_due(m, m32, g, row, tagstate.needs_every(m, m32, g, row))
+    if m32[row * 2 + L.ROW_TAGS_USED32] > 0:
         due = min(due, tagstate.least_due(m, m32, g, row))
     m[row + L.ROW_DUE] = due
     if due < L.FAR:
@@ -140,10 +140,9 @@ def _settle(m, m32, m8, g, touched, row):  # type: ignore[no-untyped-def]
         customers.remove(m, row)
 
 
-@jit
-def _fire(m, m32, m8, g, changes, touched, row):  # type: ignore[no-untyped-def]
-    """Everything of the customer that is due at ROW_DUE happens, then the rules are evaluated once."""
-    now = m[row + L.ROW_DUE]
+@hot
+def _let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
+    """Every pane leaves whose time ended by `now`; mark the tags that read them."""
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     emptied = False
@@ -156,6 +155,13 @@ def _fire(m, m32, m8, g, changes, touched, row):  # type: ignore[no-untyped-def]
         at += look(g, G.SERIES_WORDS, sid)
     if emptied:
         series.drop_empty(m, m32, g, row)
+
+
+@jit
+def _fire(m, m32, m8, g, changes, touched, row):  # type: ignore[no-untyped-def]
+    """Everything of the customer that is due at ROW_DUE happens, then the rules are evaluated once."""
+    now = m[row + L.ROW_DUE]
+    _let_leave(m, m32, g, row, now)
     _evaluate(m, m32, g, changes, touched, row, now, np.int64(-1))
     _settle(m, m32, m8, g, touched, row)
 
@@ -295,6 +301,9 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
         row = customers.create(m, m32, m8, hash64, buf, ref >> 32, ref & 0xFFFFFFFF)
         for i in range(g[G.DEFAULT_COUNT]):
             _mark(m, look(g, G.DEFAULT_TAGS, i))
+    else:
+        # no tag was to flip by what has left since the last look, or a timer would have fired
+        _let_leave(m, m32, g, row, clock)
     _count(m, m32, g, texts, consts, row, events, reals, e, buf)
     _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e))
     _settle(m, m32, m8, g, touched, row)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from processors import arena
+from processors import arena, series
 from processors import layout as L
 from processors.arena import wide
 from processors.interpret import holds
@@ -21,6 +21,8 @@ from processors.rules import program as G
 from processors.rules.program import look
 
 NO_PROGRAM = -1
+MANY_TAG_WORDS = 96
+"""Size of a tag block from which on every pane that leaves is looked at."""
 
 
 @hot
@@ -228,13 +230,40 @@ def mark_pending(m, m32, g, row, now):  # type: ignore[no-untyped-def]
 
 @hot
 def least_due(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Least time at which one of the customer's tags must be looked at."""
+    """Least time at which one of the customer's tags that are not simply out must be looked at.
+
+    That is when its own timing says so, or when a pane leaves a window that it reads.
+    """
     least = L.FAR
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
-        words = look(g, G.TAG_WORDS, m32[at * 2 + L.TAG_INDEX32])
-        if words == L.TIMED_TAG_WORDS and m[at + L.TAG_DUE] < least:
-            least = m[at + L.TAG_DUE]
+        tag = m32[at * 2 + L.TAG_INDEX32]
+        words = look(g, G.TAG_WORDS, tag)
+        if words == L.TIMED_TAG_WORDS:
+            least = min(least, m[at + L.TAG_DUE])
+        least = min(least, series.least_read(m, m32, g, row, tag))
         at += words
     return least
+
+
+@hot
+def needs_every(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Whether the customer is to be looked at whenever a pane leaves.
+
+    So it is with a restless tag, which waits for the next evaluation whatever that is for; and with very many tags, for
+    which finding out what matters would cost more than it saves.
+    """
+    used = m32[row * 2 + L.ROW_TAGS_USED32]
+    if used > MANY_TAG_WORDS:
+        return True
+    if m32[row * 2 + L.ROW_TIMED32] == 0:
+        return False
+    at = wide(m32[row * 2 + L.ROW_TAGS32])
+    end = at + used
+    while at < end:
+        words = look(g, G.TAG_WORDS, m32[at * 2 + L.TAG_INDEX32])
+        if words == L.TIMED_TAG_WORDS and m32[at * 2 + L.TAG_FLAGS32] & L.FLAG_RESTLESS != 0:
+            return True
+        at += words
+    return False

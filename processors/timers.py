@@ -1,6 +1,6 @@
 """When to look at a customer again though they are silent: a wheel of minutes, and a heap for what is near.
 
-Each customer has at most one timer. Its place is a lower bound (ROW_ARMED) of the exact time (ROW_DUE): when a
+Each customer has at most one timer. Its place is a lower bound (ROW_ARMED) of the time (ROW_DUE): when a
 customer's next change moves later, the timer stays where it is and is set anew when it comes up. Slots hold rows in
 linked lists; a slot is emptied into the heap when the clock reaches its minute, and the heap gives rows in the order
 (due, hash of id, id), which does not depend on rows or on the history of the arrays.

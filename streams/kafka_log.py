@@ -184,6 +184,10 @@ class KafkaLog:
         low, high = self._retried(lambda: self._consumer.get_watermark_offsets(_tp(partition), ASK_WITHIN_S))
         return low, high
 
+    def lag(self, partition: TopicPartition, position: int) -> int | None:
+        _, high = self._consumer.get_watermark_offsets(_tp(partition), cached=True)
+        return max(0, high - position) if high >= 0 else None
+
     def reader(self, partition: TopicPartition, start: int) -> Reader:
         return KafkaReader(self._config, partition, start)
 

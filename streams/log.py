@@ -147,6 +147,10 @@ class Log(Protocol):
         """First offset that is still there, and the offset after the last record."""
         ...
 
+    def lag(self, partition: TopicPartition, position: int) -> int | None:
+        """Records from `position` to the end, as far as known without asking the broker; None: not known."""
+        ...
+
     def reader(self, partition: TopicPartition, start: int) -> Reader: ...
 
     def transact(self, transaction: Transaction) -> list[Stamp]:

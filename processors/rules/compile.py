@@ -8,7 +8,7 @@ unit of what they are compared with: `sum(purchase.amount, 7d) >= 19.99` is `cen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -30,6 +30,7 @@ from processors.rules.instructions import (
     whole_threshold,
 )
 from processors.rules.program import I64, Program, pack
+from processors.rules.walk import aggregates_in, conditions_of, eager_aggregates, entry_conditions
 from processors.series import EVER
 from processors.step import MEASURE_NONE, UNIT_REAL
 from processors.tagstate import NO_PROGRAM
@@ -52,29 +53,6 @@ class Series:
     key: SeriesKey
     measure: str | None
     windows: list[int]
-
-
-def aggregates_in(expr: T.Expr | None) -> Iterator[T.Aggregate]:
-    """Every aggregate of an expression, left to right."""
-    match expr:
-        case T.Aggregate():
-            yield expr
-        case T.Compare():
-            yield from aggregates_in(expr.left)
-            yield from aggregates_in(expr.right)
-        case T.Not():
-            yield from aggregates_in(expr.item)
-        case T.And() | T.Or():
-            for item in expr.items:
-                yield from aggregates_in(item)
-        case _:
-            pass
-
-
-def conditions_of(tag: T.Tag) -> list[T.Expr]:
-    """All conditions of a tag: levels (a plain tag has one), then its own `leave`."""
-    levels = [tag.when] if tag.when is not None else [level.when for level in tag.tiers]
-    return levels + ([tag.leave] if tag.leave is not None else [])
 
 
 def is_timed(tag: T.Tag) -> bool:
@@ -251,6 +229,7 @@ def _series(table: SeriesTable, pools: Pools, currency: str) -> dict[int, I64]:
         G.SERIES_CURRENCY: _ints(currencies),
         G.SERIES_WINDOWS: _firsts(len(s.windows) for s in table.series),
         G.SERIES_WORDS: _ints(words),
+        G.SERIES_SPAN_MS: _ints(max((w for w in s.windows if w != EVER), default=0) for s in table.series),
         G.WINDOW_MS: _ints(windows),
     }
 
@@ -262,8 +241,7 @@ def _tags(rule_set: T.RuleSet, table: SeriesTable, code: Code) -> dict[int, I64]
     leaves: list[tuple[int, int]] = []
     readers: list[set[int]] = [set() for _ in table.series]
     for index, tag in enumerate(rule_set.tags):
-        conditions = [tag.when] if tag.when is not None else [level.when for level in tag.tiers]
-        levels += [code.add(compiler.compile(c)) for c in conditions]
+        levels += [code.add(compiler.compile(c)) for c in entry_conditions(tag)]
         leaves.append((NO_PROGRAM, NO_PROGRAM) if tag.leave is None else code.add(compiler.compile(tag.leave)))
         for condition in conditions_of(tag):
             for aggregate in aggregates_in(condition):
@@ -285,6 +263,28 @@ def _tags(rule_set: T.RuleSet, table: SeriesTable, code: Code) -> dict[int, I64]
     }
 
 
+def _reads(rule_set: T.RuleSet, table: SeriesTable) -> dict[int, I64]:
+    """Which windows each tag reads, and those of which a lower value can let a tag enter."""
+    reads: list[list[tuple[int, int]]] = []
+    eager: set[tuple[int, int]] = set()
+
+    def window(aggregate: T.Aggregate) -> tuple[int, int]:
+        series, metric = table.locate(aggregate)
+        return series, metric >> 1
+
+    for tag in rule_set.tags:
+        reads.append(sorted({window(a) for c in conditions_of(tag) for a in aggregates_in(c)}))
+        eager |= {window(a) for c in entry_conditions(tag) for a in eager_aggregates(c)}
+    windows = [(i, w) for i, s in enumerate(table.series) for w in range(len(s.windows))]
+    return {
+        G.TAG_READS: _firsts(len(r) for r in reads),
+        G.READ_SERIES: _ints(series for r in reads for series, _ in r),
+        G.READ_WINDOW: _ints(w for r in reads for _, w in r),
+        G.WINDOW_EAGER: _ints(place in eager for place in windows),
+        G.SERIES_EAGER: _ints(any(series == i for series, _ in eager) for i in range(len(table.series))),
+    }
+
+
 def compile_rules(rule_set: T.RuleSet) -> Program:
     """The program of a checked rule set; tags keep their index."""
     conditions = [c for tag in rule_set.tags for c in conditions_of(tag)]
@@ -293,6 +293,7 @@ def compile_rules(rule_set: T.RuleSet) -> Program:
     parts = _filters(table, code, pools, rule_set.default_currency)
     parts |= _series(table, pools, rule_set.default_currency)
     parts |= _tags(rule_set, table, code)
+    parts |= _reads(rule_set, table)
     parts[G.CODE] = np.array(code.instructions, np.int64).reshape(-1, vm.CODE_WORDS)
     parts[G.TEXT_AT] = _firsts(len(t) for t in pools.texts)
     texts = np.frombuffer(b"".join(pools.texts) or b"\0", np.uint8).copy()

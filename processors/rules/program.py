@@ -65,7 +65,18 @@ TAG_TERM_MS: Final = 27
 """`expires`; 0 if it has none."""
 DEFAULT_TAGS: Final = 28
 """Tags that are true of a customer of whom nothing is known: evaluated when a row is made."""
-TABLES: Final = 29
+TAG_READS: Final = 29
+"""First of the windows (in READ_SERIES and READ_WINDOW) that each tag reads."""
+READ_SERIES: Final = 30
+READ_WINDOW: Final = 31
+"""Place of the window among those of its series."""
+WINDOW_EAGER: Final = 32
+"""1 if a value of the window that falls can let a tag enter."""
+SERIES_EAGER: Final = 33
+"""1 if one of the windows of the series is such a one."""
+SERIES_SPAN_MS: Final = 34
+"""Longest window of each series but `ever`, 0 if it has no other."""
+TABLES: Final = 35
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1

@@ -23,7 +23,8 @@ ENTRIES: Final[dict[str, Entry]] = {
         title="Topics differ in their number of partitions",
         why="All topics keyed by customer must have the same number of partitions, or the events of one customer lie "
         "in different partitions and are tagged apart.",
-        cure="Create the topics that differ anew with the number of the others; the runbook tells how to move events.",
+        cure="Create the topics that differ anew with the number of the others, and load their events again, keyed as "
+        "before.",
         example="kafka-topics.sh --alter --topic events.browse --partitions 12",
     ),
     "TS-K104": Entry(

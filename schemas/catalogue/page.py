@@ -23,7 +23,8 @@ HEAD: Final = """\
 # Errors
 
 Every error that you can meet has a number, which keeps its meaning for ever, and names its cure. A command that ends
-with one prints it to standard error and exits with 2; `tagstream check` and `tagstream replay` exit with 1 if the rules
+with one prints it to standard error and exits with 2 (with 75 after TS-K104 and TS-K105, where it need only be started
+again); `tagstream check` and `tagstream replay` exit with 1 if the rules
 have errors or an example fails, and warnings (TS-R9…) change no exit code. Events that cannot be used (TS-D…) end no
 command: each goes to `events.dlq` with its number in the header `code`, and the flow goes on. Errors in rules show
 file, line, column and a caret.

@@ -18,7 +18,8 @@ ENTRIES: Final[dict[str, Entry]] = {
         title="The digest of a step differs from the journal's",
         why="Folding the same events again by the same engine gave other changes than were published. The sources were "
         "changed or cut, or there is a defect in the engine.",
-        cure="Leave this partition stopped, keep its topics as they are, and run `tagstream verify`.",
+        cure="Leave this partition stopped and its topics as they are; the runbook tells what to look at "
+        "(TagstreamPartitionStopped).",
         example="an events topic that was deleted and filled again",
     ),
     "TS-S103": Entry(

@@ -33,6 +33,9 @@ COMMANDS: Final = (
 """In the order of the help."""
 ERROR_EXIT: Final = 2
 """An error with a number: what was asked for could not be done, and the message says what to do about it."""
+AGAIN_EXIT: Final = os.EX_TEMPFAIL
+"""An error that ended a process which would go on well if it were started again."""
+_START_AGAIN: Final = frozenset({"TS-K104", "TS-K105"})
 
 app = typer.Typer(
     name="tagstream",
@@ -64,12 +67,12 @@ _register()
 
 
 def main() -> None:
-    """The console script. Errors with a number are shown as two lines, not as a traceback, and exit with 2."""
+    """The console script. Errors with a number are shown as two lines, not as a traceback, and exit with 2 or 75."""
     try:
         app()
     except TagstreamError as error:
         _show(error)
-        sys.exit(ERROR_EXIT)
+        sys.exit(AGAIN_EXIT if error.code in _START_AGAIN else ERROR_EXIT)
     except ExceptionGroup as group:
         numbered, others = group.split(TagstreamError)
         if others is not None or numbered is None:

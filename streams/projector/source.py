@@ -139,7 +139,7 @@ class KafkaSource:
         elif error.code() == Code._PARTITION_EOF:
             assert partition is not None
             fetched.ended.add(partition)
-        elif error.fatal():
+        elif error.fatal() or error.code() == Code._FATAL:
             raise KafkaError("TS-K104", f"The consumer of {self._topic} cannot go on: {error.str()}")
         else:
             _LOG.warning("projector.kafka_error", topic=self._topic, partition=partition, error=error.str())

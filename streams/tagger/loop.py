@@ -43,6 +43,7 @@ HOLD_MOST: Final = 200_000
 HOLD_AGAIN: Final = 50_000
 """It is fetched again when so few are left."""
 MILLISECONDS: Final = 1e-3
+TELL_LAG_EVERY_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class Tagger:
         """Partitions that cannot go on, and why."""
         self._assigned = False
         self._committed_s = clock.monotonic_s()
+        self._lag_told_s = 0.0
 
     # ------------------------------------------------------------------------------------------------- the group
 
@@ -187,6 +189,7 @@ class Tagger:
             steps = self._step_all()
             if steps:
                 self._commit(steps)
+            self._tell_lag()
         except Fenced as error:
             # whoever took over has the committed truth; this state is of no use to anybody
             raise KafkaError("TS-K105", f"Another process has taken over: {error}") from error
@@ -298,6 +301,18 @@ class Tagger:
             running.stamp = stamp
             running.stamped_s = now_s
             count_step(running.work, step, stamp.timestamp_ms)
+
+    def _tell_lag(self) -> None:
+        """Now and then, how far the running partitions are behind the ends of their topics."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._lag_told_s < TELL_LAG_EVERY_S:
+            return
+        self._lag_told_s = now_s
+        for running in self._running.values():
+            for source in running.work.sources:
+                lag = self._log.lag(source.place, source.next)
+                if lag is not None:
+                    metrics.CONSUMER_LAG.labels(source.place.topic, str(source.place.partition)).set(lag)
 
     def why_not_ready(self) -> list[str]:
         """What keeps this tagger from doing its work; empty if nothing does."""

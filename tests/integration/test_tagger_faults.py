@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -146,7 +147,7 @@ def test_a_second_process_of_the_same_name_takes_over_and_the_first_ends_without
         pipeline.send([event])
         time.sleep(0.01)
     until(lambda: first.exit_code() is not None)
-    assert first.exit_code() == 2
+    assert first.exit_code() == os.EX_TEMPFAIL
     assert re.search("TS-K10[45]", first.tail()), first.tail()
     pipeline.wait_until_caught_up()
     assert second.stop(10) == 0
