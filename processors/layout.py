@@ -51,7 +51,7 @@ ROW_ID_BYTES: Final = 1
 ROW_SEQ: Final = 2
 """seq of the customer's last change, 0 if none."""
 ROW_DUE: Final = 3
-"""Least time at which a tag of the customer may flip by itself, or something of theirs can be given back."""
+"""Lower bound of the time at which a tag of the customer flips by itself, or all of theirs can be given back."""
 ROW_ARMED: Final = 4
 """Time at which the wheel or the heap will look at the row; at or before ROW_DUE, FAR if neither holds it."""
 ROW_NEXT32: Final = 10
@@ -68,7 +68,11 @@ ROW_TOUCHED32: Final = 18
 """Place of the customer in the step's list of those with changes; 0 outside a step."""
 ROW_TIMED32: Final = 19
 """Number of the customer's tag entries that have timing."""
-ROW_WORDS: Final = 10
+ROW_OVER32: Final = 20
+"""Minute by which every pane of the customer will have left."""
+ROW_CALM32: Final = 21
+"""1 if an event can bring ROW_DUE forward only by letting a tag enter or leave."""
+ROW_WORDS: Final = 11
 
 # --- a series' cell in a customer's series block ----------------------------------------------------------------------
 CELL_SERIES32: Final = 0

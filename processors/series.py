@@ -17,6 +17,8 @@ from processors.rules.program import look
 
 EVER = -1
 """Length of a window that nothing leaves; it has no panes and no tail."""
+LOOK_AHEAD = 16
+"""Panes looked at to find the time at which a value has fallen far enough; that of the last one is a lower bound."""
 
 
 @hot
@@ -49,6 +51,7 @@ def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
     m32[at * 2 + L.CELL_SERIES32] = series
     m[at + L.CELL_LEAVES] = L.FAR
     m32[row * 2 + L.ROW_SERIES_USED32] = used + words
+    m32[row * 2 + L.ROW_CALM32] = 0
     return at
 
 
@@ -99,8 +102,8 @@ def _pane_for(m, m32, at, number):  # type: ignore[no-untyped-def]
 
 
 @hot
-def add(m, m32, g, at, event_time, clock, count, amount):  # type: ignore[no-untyped-def]
-    """Count an event in every window of the cell that holds its pane.
+def add(m, m32, g, row, at, event_time, clock, count, amount):  # type: ignore[no-untyped-def]
+    """Count an event in every window of the customer's cell that holds its pane.
 
     All panes due by `clock` must have left. Returns whether anything changed: an event older than all windows does not.
     """
@@ -122,8 +125,12 @@ def add(m, m32, g, at, event_time, clock, count, amount):  # type: ignore[no-unt
                 pane = _pane_for(m, m32, at, number)
                 m32[pane * 2 + L.PANE_COUNT32] += count
                 m[pane + L.PANE_SUM] += amount
+                over = (end + look(g, G.SERIES_SPAN_MS, series)) // L.MINUTE_MS
+                if over > m32[row * 2 + L.ROW_OVER32]:
+                    m32[row * 2 + L.ROW_OVER32] = over
                 if amount < 0:
                     m32[at * 2 + L.CELL_NEGATIVE32] = 1
+                    m32[row * 2 + L.ROW_CALM32] = 0
             tail = wide(m32[word * 2 + 1])
             if tail == 0 or m32[tail * 2 + L.PANE_NUMBER32] > number:
                 m32[word * 2 + 1] = pane
@@ -211,74 +218,80 @@ def drop_empty(m, m32, g, row):  # type: ignore[no-untyped-def]
         m32[row * 2 + L.ROW_SERIES32] = 0
 
 
-@inline
-def _leave_of(m, m32, g, at, w):  # type: ignore[no-untyped-def]
-    """When the oldest pane leaves window `w` of the cell's series, FAR if there is none."""
-    tail = wide(m32[(at + L.CELL_WINDOWS + w * L.WINDOW_WORDS) * 2 + 1])
-    leaves = L.FAR
-    if tail != 0:
-        sid = m32[at * 2 + L.CELL_SERIES32]
-        length = look(g, G.WINDOW_MS, look(g, G.SERIES_WINDOWS, sid) + w)
-        leaves = pane_end(m32, tail, look(g, G.SERIES_PANE_MS, sid)) + length
-    return leaves
-
-
 @hot
-def _due(m, m32, g, at):  # type: ignore[no-untyped-def]
-    """When a pane leaves the cell that can let a tag enter."""
-    if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
-        return m[at + L.CELL_LEAVES]
-    sid = m32[at * 2 + L.CELL_SERIES32]
-    due = L.FAR
-    if look(g, G.SERIES_EAGER, sid) != 0:
-        w0 = look(g, G.SERIES_WINDOWS, sid)
-        for w in range(w0, look(g, G.SERIES_WINDOWS, sid + 1)):
-            if look(g, G.WINDOW_EAGER, w) != 0:
-                due = min(due, _leave_of(m, m32, g, at, w - w0))
-    return due
+def falls_below(m, m32, g, at, metric, floor):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which the cell's value of `metric` falls below `floor`; FAR if it is below already.
 
-
-@inline
-def _over(m32, g, at):  # type: ignore[no-untyped-def]
-    """When the newest pane leaves the cell's longest window; 0 if there is none."""
-    newest = wide(m32[at * 2 + L.CELL_NEWEST32])
-    over = wide(0)
-    if newest != 0:
-        sid = m32[at * 2 + L.CELL_SERIES32]
-        over = pane_end(m32, newest, look(g, G.SERIES_PANE_MS, sid)) + look(g, G.SERIES_SPAN_MS, sid)
-    return over
-
-
-@hot
-def least_due(m, m32, g, row, every):  # type: ignore[no-untyped-def]
-    """Least time at which a pane that leaves one of the customer's windows can let a tag enter.
-
-    Most rules ask whether enough has happened, and a pane that leaves cannot make that true: then it is the time when
-    the last pane of all has left, so that what the customer holds is given back. With `every` it is the least time at
-    which any pane leaves any window.
+    With ANY_FALL, or where a sum may rise as well, it is the time at which the next pane leaves.
     """
+    word = at + L.CELL_WINDOWS + (metric >> 1) * L.WINDOW_WORDS
+    pane = wide(m32[word * 2 + 1])
+    if pane == 0:
+        return L.FAR
+    if floor != G.ANY_FALL and m32[at * 2 + L.CELL_NEGATIVE32] == 0:
+        value = m[word + 1] if metric & 1 else wide(m32[word * 2])
+        if value < floor:
+            return L.FAR
+        for _ in range(LOOK_AHEAD):
+            value -= m[pane + L.PANE_SUM] if metric & 1 else wide(m32[pane * 2 + L.PANE_COUNT32])
+            after = wide(m32[pane * 2 + L.PANE_NEXT32])
+            if value < floor or after == 0:
+                break
+            pane = after
+    sid = m32[at * 2 + L.CELL_SERIES32]
+    length = look(g, G.WINDOW_MS, look(g, G.SERIES_WINDOWS, sid) + (metric >> 1))
+    return pane_end(m32, pane, look(g, G.SERIES_PANE_MS, sid)) + length
+
+
+@hot
+def least_leave(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Least time at which a pane leaves any of the customer's windows."""
     least = L.FAR
-    over = wide(0)
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
-        if every:
-            least = min(least, m[at + L.CELL_LEAVES])
-        else:
-            least = min(least, _due(m, m32, g, at))
-        over = max(over, _over(m32, g, at))
+        least = min(least, m[at + L.CELL_LEAVES])
         at += look(g, G.SERIES_WORDS, m32[at * 2 + L.CELL_SERIES32])
-    if over != 0:
-        least = min(least, over)
+    return least
+
+
+@hot
+def least_eager(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which a value that falls can let a tag of the customer enter."""
+    least = L.FAR
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    while at < end:
+        sid = m32[at * 2 + L.CELL_SERIES32]
+        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
+            least = min(least, m[at + L.CELL_LEAVES])
+        for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
+            least = min(least, falls_below(m, m32, g, at, look(g, G.READ_METRIC, i), look(g, G.READ_FLOOR, i)))
+        at += look(g, G.SERIES_WORDS, sid)
     return least
 
 
 @hot
 def least_read(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
-    """Least time at which a pane leaves a window that the tag reads."""
+    """Lower bound of the time at which what the tag reads falls so far that one of its conditions may change."""
     least = L.FAR
     for i in range(look(g, G.TAG_READS, tag), look(g, G.TAG_READS, tag + 1)):
         at = find_cell(m, m32, g, row, look(g, G.READ_SERIES, i))
         if at != 0:
-            least = min(least, _leave_of(m, m32, g, at, look(g, G.READ_WINDOW, i)))
+            least = min(least, falls_below(m, m32, g, at, look(g, G.READ_METRIC, i), look(g, G.READ_FLOOR, i)))
     return least
+
+
+@hot
+def is_calm(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Whether nothing that falls can let a tag of the customer enter, now or when values have risen."""
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    while at < end:
+        sid = m32[at * 2 + L.CELL_SERIES32]
+        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
+            return False
+        if look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1):
+            return False
+        at += look(g, G.SERIES_WORDS, sid)
+    return True

@@ -122,14 +122,31 @@ def _evaluate(m, m32, g, changes, touched, row, now, event):  # type: ignore[no-
 
 
 @hot
-def _settle(m, m32, m8, g, touched, row):  # type: ignore[no-untyped-def]
-    """After an evaluation: set the customer's timer, or give the row back if nothing is left of them."""
-    words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
-    m[L.R_WIDEST] = max(m[L.R_WIDEST], words)
-    due = series.least_due(m, m32, g, row, tagstate.needs_every(m, m32, g, row))
+def _next_look(m, m32, g, row, now, every):  # type: ignore[no-untyped-def]
+    """Lower bound of the time after `now` at which anything of the customer changes by itself."""
+    due = L.FAR
+    over = wide(m32[row * 2 + L.ROW_OVER32]) * L.MINUTE_MS
+    if over > now:
+        due = over
+    if every:
+        due = min(due, series.least_leave(m, m32, g, row))
+    else:
+        due = min(due, series.least_eager(m, m32, g, row))
     if m32[row * 2 + L.ROW_TAGS_USED32] > 0:
         due = min(due, tagstate.least_due(m, m32, g, row))
+    return due
+
+
+@hot
+def _settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
+    """After an evaluation at `now`: set the customer's timer, or give the row back if nothing is left of them."""
+    words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
+    m[L.R_WIDEST] = max(m[L.R_WIDEST], words)
+    every = tagstate.needs_every(m, m32, g, row)
+    due = _next_look(m, m32, g, row, now, every)
     m[row + L.ROW_DUE] = due
+    calm = not every and m32[row * 2 + L.ROW_TIMED32] == 0 and series.is_calm(m, m32, g, row)
+    m32[row * 2 + L.ROW_CALM32] = 1 if calm else 0
     if due < L.FAR:
         timers.arm(m, m32, m8, row, due)
     elif words == 0:
@@ -163,7 +180,7 @@ def _fire(m, m32, m8, g, changes, touched, row):  # type: ignore[no-untyped-def]
     now = m[row + L.ROW_DUE]
     _let_leave(m, m32, g, row, now)
     _evaluate(m, m32, g, changes, touched, row, now, np.int64(-1))
-    _settle(m, m32, m8, g, touched, row)
+    _settle(m, m32, m8, g, touched, row, now)
 
 
 @hot
@@ -284,7 +301,7 @@ def _count(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignor
             at = series.find_cell(m, m32, g, row, sid)
             if at == 0:
                 at = series.add_cell(m, m32, g, row, sid)
-            series.add(m, m32, g, at, event_time, clock, 1, _measure(g, texts, sid, events, reals, e, buf))
+            series.add(m, m32, g, row, at, event_time, clock, 1, _measure(g, texts, sid, events, reals, e, buf))
             _mark_readers(m, g, sid)
 
 
@@ -305,8 +322,11 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
         # no tag was to flip by what has left since the last look, or a timer would have fired
         _let_leave(m, m32, g, row, clock)
     _count(m, m32, g, texts, consts, row, events, reals, e, buf)
+    made = m[L.R_OUT_CHANGES]
     _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e))
-    _settle(m, m32, m8, g, touched, row)
+    timed = m32[row * 2 + L.ROW_TIMED32] > 0
+    if timed or m[L.R_OUT_CHANGES] != made or m32[row * 2 + L.ROW_CALM32] == 0:
+        _settle(m, m32, m8, g, touched, row, clock)
     if _is_late(g, events[e, L.EV_TYPE], events[e, L.EV_TIME], clock):
         return _LATE
     return _APPLIED

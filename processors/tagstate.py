@@ -230,9 +230,9 @@ def mark_pending(m, m32, g, row, now):  # type: ignore[no-untyped-def]
 
 @hot
 def least_due(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Least time at which one of the customer's tags that are not simply out must be looked at.
+    """Lower bound of the time at which one of the customer's tags that are not simply out changes by itself.
 
-    That is when its own timing says so, or when a pane leaves a window that it reads.
+    That is when its own timing says so, or when what it reads has fallen far enough.
     """
     least = L.FAR
     at = wide(m32[row * 2 + L.ROW_TAGS32])

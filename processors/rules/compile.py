@@ -8,7 +8,7 @@ unit of what they are compared with: `sum(purchase.amount, 7d) >= 19.99` is `cen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -30,7 +30,7 @@ from processors.rules.instructions import (
     whole_threshold,
 )
 from processors.rules.program import I64, Program, pack
-from processors.rules.walk import aggregates_in, conditions_of, eager_aggregates, entry_conditions
+from processors.rules.walk import aggregates_in, comparisons_in, conditions_of, entry_conditions, falling_in
 from processors.series import EVER
 from processors.step import MEASURE_NONE, UNIT_REAL
 from processors.tagstate import NO_PROGRAM
@@ -263,25 +263,49 @@ def _tags(rule_set: T.RuleSet, table: SeriesTable, code: Code) -> dict[int, I64]
     }
 
 
+Read = tuple[int, int, int]
+"""Series, metric, and the value below which falling matters."""
+
+
+def _reads_of(leaf: T.Compare, fallen: Iterable[T.Aggregate], table: SeriesTable) -> Iterator[Read]:
+    """Reads of a comparison for those of its aggregates that may fall."""
+    for aggregate in fallen:
+        floors = [G.ANY_FALL]
+        number = leaf.right if aggregate is leaf.left else leaf.left
+        if isinstance(number, T.Number):
+            op = leaf.op if aggregate is leaf.left else flip(leaf.op)
+            compared = whole_threshold(op, number.value * unit_of(aggregate))
+            floors = [] if isinstance(compared, bool) else _floors(*compared)
+        for floor in floors:
+            yield (*table.locate(aggregate), floor)
+
+
+def _floors(op: int, value: int) -> list[int]:
+    """Falling below which values can change the truth of `x op value`."""
+    if op in (vm.GE, vm.LT):
+        return [value]
+    above = min(value + 1, G.ANY_FALL)
+    return [above] if op in (vm.GT, vm.LE) else [value, above]
+
+
 def _reads(rule_set: T.RuleSet, table: SeriesTable) -> dict[int, I64]:
-    """Which windows each tag reads, and those of which a lower value can let a tag enter."""
-    reads: list[list[tuple[int, int]]] = []
-    eager: set[tuple[int, int]] = set()
-
-    def window(aggregate: T.Aggregate) -> tuple[int, int]:
-        series, metric = table.locate(aggregate)
-        return series, metric >> 1
-
+    """What may fall and so change a tag that is not simply out; and what, by falling, can let a tag enter."""
+    of_tags: list[list[Read]] = []
+    eager: set[Read] = set()
     for tag in rule_set.tags:
-        reads.append(sorted({window(a) for c in conditions_of(tag) for a in aggregates_in(c)}))
-        eager |= {window(a) for c in entry_conditions(tag) for a in eager_aggregates(c)}
-    windows = [(i, w) for i, s in enumerate(table.series) for w in range(len(s.windows))]
+        leaves = [leaf for c in conditions_of(tag) for leaf in comparisons_in(c)]
+        of_tags.append(sorted({read for leaf in leaves for read in _reads_of(leaf, aggregates_in(leaf), table)}))
+        for condition in entry_conditions(tag):
+            for leaf, fallen in falling_in(condition):
+                eager.update(_reads_of(leaf, fallen, table))
+    of_series = [sorted(read for read in eager if read[0] == i) for i in range(len(table.series))]
+    reads = [read for group in (*of_tags, *of_series) for read in group]
     return {
-        G.TAG_READS: _firsts(len(r) for r in reads),
-        G.READ_SERIES: _ints(series for r in reads for series, _ in r),
-        G.READ_WINDOW: _ints(w for r in reads for _, w in r),
-        G.WINDOW_EAGER: _ints(place in eager for place in windows),
-        G.SERIES_EAGER: _ints(any(series == i for series, _ in eager) for i in range(len(table.series))),
+        G.TAG_READS: _firsts(len(group) for group in of_tags),
+        G.SERIES_EAGER: sum(len(group) for group in of_tags) + _firsts(len(group) for group in of_series),
+        G.READ_SERIES: _ints(series for series, _, _ in reads),
+        G.READ_METRIC: _ints(metric for _, metric, _ in reads),
+        G.READ_FLOOR: _ints(floor for _, _, floor in reads),
     }
 
 

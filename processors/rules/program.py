@@ -66,14 +66,14 @@ TAG_TERM_MS: Final = 27
 DEFAULT_TAGS: Final = 28
 """Tags that are true of a customer of whom nothing is known: evaluated when a row is made."""
 TAG_READS: Final = 29
-"""First of the windows (in READ_SERIES and READ_WINDOW) that each tag reads."""
-READ_SERIES: Final = 30
-READ_WINDOW: Final = 31
-"""Place of the window among those of its series."""
-WINDOW_EAGER: Final = 32
-"""1 if a value of the window that falls can let a tag enter."""
-SERIES_EAGER: Final = 33
-"""1 if one of the windows of the series is such a one."""
+"""First of the reads of each tag: what may fall and by that change the truth of one of its conditions."""
+SERIES_EAGER: Final = 30
+"""First of the reads of each series that, by falling, can let a tag enter."""
+READ_SERIES: Final = 31
+READ_METRIC: Final = 32
+"""Metric of the series, as in OP_WINDOW."""
+READ_FLOOR: Final = 33
+"""Falling below this is what matters; ANY_FALL if it matters always."""
 SERIES_SPAN_MS: Final = 34
 """Longest window of each series but `ever`, 0 if it has no other."""
 TABLES: Final = 35
@@ -86,6 +86,9 @@ MAX_TYPE_WORDS: Final = TABLES + 3
 """Greatest of TYPE_WORDS, and of TYPE_SERIES."""
 MAX_TYPE_SERIES: Final = TABLES + 4
 HEADER: Final = TABLES + 5
+
+
+ANY_FALL: Final = (1 << 63) - 1
 
 
 class Program(NamedTuple):

@@ -34,23 +34,37 @@ def conditions_of(tag: T.Tag) -> list[T.Expr]:
     return entry_conditions(tag) + ([tag.leave] if tag.leave is not None else [])
 
 
-def eager_aggregates(expr: T.Expr, wanted: bool = True) -> Iterator[T.Aggregate]:
-    """Aggregates of which a lower value can make `expr` become `wanted`.
+def comparisons_in(expr: T.Expr) -> Iterator[T.Compare]:
+    """Every comparison of a condition, left to right."""
+    match expr:
+        case T.Compare():
+            yield expr
+        case T.Not(item):
+            yield from comparisons_in(item)
+        case T.And(items) | T.Or(items):
+            for item in items:
+                yield from comparisons_in(item)
+        case _:
+            pass
 
-    `count(x, 7d) >= 3` has none: only events make it true. `count(x, 7d) == 0` does, and time alone does it.
+
+def falling_in(expr: T.Expr, wanted: bool = True) -> Iterator[tuple[T.Compare, list[T.Aggregate]]]:
+    """Comparisons with those of their aggregates of which a lower value can make `expr` become `wanted`.
+
+    `count(x, 7d) >= 3` has none: only events make it true. `count(x, 7d) == 0` has one, and time alone makes it true.
     """
     match expr:
         case T.Not(item):
-            yield from eager_aggregates(item, not wanted)
+            yield from falling_in(item, not wanted)
         case T.And(items) | T.Or(items):
             for item in items:
-                yield from eager_aggregates(item, wanted)
+                yield from falling_in(item, wanted)
         case T.Compare(op, left, right):
             rising = (">", ">=") if wanted else ("<", "<=")
             falling = ("<", "<=") if wanted else (">", ">=")
-            if op not in rising:
-                yield from aggregates_in(left)
+            fallen = list(aggregates_in(left)) if op not in rising else []
             if op not in falling:
-                yield from aggregates_in(right)
+                fallen += aggregates_in(right)
+            yield expr, fallen
         case _:
             pass

@@ -46,7 +46,9 @@ class Cell:
     def add(self, event_time: int, clock: int, amount: int) -> None:
         self.st = make_room(self.st, self.g)
         m, m32 = self.st.m, self.st.m32
-        changed = series.add(m, m32, self.g, self.cell, np.int64(event_time), np.int64(clock), 1, np.int64(amount))
+        changed = series.add(
+            m, m32, self.g, self.row, self.cell, np.int64(event_time), np.int64(clock), 1, np.int64(amount)
+        )
         end = (event_time // self.pane_ms + 1) * self.pane_ms
         self.events.append((end, amount))
         self.ever.append(amount)
@@ -133,15 +135,15 @@ def test_a_cell_is_empty_when_nothing_is_left_even_if_its_sum_was_nothing() -> N
     row = int(customers.create(st.m, st.m32, st.m8, hashed, buf, 0, 1))
     at = int(series.add_cell(st.m, st.m32, g, row, 0))
     assert series.is_empty(st.m, st.m32, g, at)
-    series.add(st.m, st.m32, g, at, START_MS, START_MS, 1, 0)
+    series.add(st.m, st.m32, g, row, at, START_MS, START_MS, 1, 0)
     assert not series.is_empty(st.m, st.m32, g, at)
-    assert series.least_due(st.m, st.m32, g, row, True) == START_MS + MINUTE + HOUR
+    assert series.least_leave(st.m, st.m32, g, row) == START_MS + MINUTE + HOUR
     series.refresh(st.m, st.m32, g, at, START_MS + MINUTE + HOUR)
     assert series.is_empty(st.m, st.m32, g, at)
     series.drop_empty(st.m, st.m32, g, row)
     assert st.m32[row * 2 + L.ROW_SERIES32] == 0
     assert series.find_cell(st.m, st.m32, g, row, 0) == 0
-    assert series.least_due(st.m, st.m32, g, row, True) == L.FAR
+    assert series.least_leave(st.m, st.m32, g, row) == L.FAR
 
 
 def test_empty_cells_are_taken_out_from_between_others() -> None:
@@ -152,7 +154,7 @@ def test_empty_cells_are_taken_out_from_between_others() -> None:
     for sid in (3, 0, 4, 1, 2):
         at = int(series.add_cell(st.m, st.m32, g, row, sid))
         if sid % 2:
-            series.add(st.m, st.m32, g, at, START_MS, START_MS, 1, 0)
+            series.add(st.m, st.m32, g, row, at, START_MS, START_MS, 1, 0)
     series.drop_empty(st.m, st.m32, g, row)
     assert [bool(series.find_cell(st.m, st.m32, g, row, sid)) for sid in range(5)] == [False, True, False, True, False]
-    assert series.least_due(st.m, st.m32, g, row, True) == START_MS + MINUTE + 2 * HOUR
+    assert series.least_leave(st.m, st.m32, g, row) == START_MS + MINUTE + 2 * HOUR
