@@ -16,7 +16,10 @@ from processors.arena import wide
 from processors.jit import hot, inline, jit
 from processors.rules import program as G
 from processors.rules.program import look
-from processors.series import find_cell
+from processors.series import find_cell, pick
+
+WHOLE_MOST: Final = 1 << 62
+"""Products of whole numbers stay below it."""
 
 OP_TRUE: Final = 0
 OP_FALSE: Final = 1
@@ -34,12 +37,48 @@ OP_TEXT_FIELDS: Final = 13
 """Text fields a and b; c as in OP_TEXT."""
 OP_NUMBER_FIELDS: Final = 14
 """Fields a and b, comparison c; d is the unit of a << 32 | the unit of b (0: a real)."""
+OP_PREFIX: Final = 15
+"""Text field a begins with text b; d: what it is if the field is missing."""
+OP_HAS: Final = 16
+"""Field a has a value."""
+OP_CALENDAR: Final = 17
+"""Hour (b = 0) or weekday (b = 1), in the rules' zone, of time a (a field, or EVENT_TIME): comparison c, constant d."""
 OP_WINDOW: Final = 20
 """Series a, metric b (window << 1 | is sum), comparison c, constant d."""
 OP_LOAD: Final = 21
-"""Push the value of series a, metric b."""
-OP_COMPARE: Final = 22
-"""The top two values, comparison a; b and c are their units (1, 100 for cents, 10^9 for reals)."""
+"""Push a value: series a, metric b, in units of one c. A value is two words: the number and its unit."""
+OP_PICK: Final = 22
+"""Push a value: series a, window b, of least, greatest, first or last values, in units of one c."""
+OP_SINCE: Final = 23
+"""Push a value: the time since the last event of series a, window b, in days."""
+OP_TREND: Final = 24
+"""Of the top two values, W and 2 W: push 2 * W - 2 W."""
+OP_RATIO: Final = 25
+"""Of the top two values a and b: push a / b."""
+OP_INTERVAL: Final = 26
+"""Of the top three values, last time, first time and count: push the mean gap in days."""
+OP_TEST: Final = 30
+"""The top value, comparison a, constant b in its unit."""
+OP_TEST_REAL: Final = 31
+"""The top value, comparison a, b the bits of a real."""
+OP_COMPARE: Final = 32
+"""The top two values, comparison a."""
+OP_PRESENT: Final = 33
+"""The top value is not missing."""
+OP_TAG: Final = 34
+"""Tag a is there (b = 0), on level b (c = 0) or there on another one (c = 1)."""
+OP_ABSENT: Final = 35
+"""A sequence that waits in vain: time of the first events in series a << 16 | window, of the second in b, for c ms or
+longer; with d, a second event at the same time does not count."""
+OP_MATCHED: Final = 36
+"""The newest event of series a was matched."""
+
+EVENT_TIME: Final = -2
+"""The event's time, where a field's position stands."""
+REAL: Final = 0
+"""Unit of a value that is a real: the word holds its bits."""
+MISSING: Final = -1
+"""Unit of a value that is not there."""
 
 EQ: Final = 0
 NE: Final = 1
@@ -104,6 +143,42 @@ def _number(events, reals, e, field, unit):  # type: ignore[no-untyped-def]
     return v
 
 
+@jit
+def _zoned(g, time):  # type: ignore[no-untyped-def]
+    """A time (ms) as the clocks of the rules' zone show it."""
+    low = 0
+    high = g[G.ZONE_COUNT]
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if look(g, G.ZONE_FROM, middle) <= time:
+            low = middle
+        else:
+            high = middle
+    return time + look(g, G.ZONE_OFFSET, low)
+
+
+@jit
+def _calendar(g, time, weekday):  # type: ignore[no-untyped-def]
+    """Hour (0 to 23) or weekday (1 Monday to 7 Sunday) of a time (ms)."""
+    local = _zoned(g, time)
+    if weekday != 0:
+        return (local // L.DAY_MS + 3) % 7 + 1  # the epoch was a Thursday
+    return local // L.HOUR_MS % 24
+
+
+@jit
+def _begins(g, texts, const, buf, ref):  # type: ignore[no-untyped-def]
+    """Whether a text field begins with the constant."""
+    at = look(g, G.TEXT_AT, const)
+    n = look(g, G.TEXT_AT, const + 1) - at
+    if ref & 0xFFFFFFFF < n:
+        return False
+    for i in range(n):
+        if texts[at + i] != buf[(ref >> 32) + i]:
+            return False
+    return True
+
+
 @hot
 def _field_leaf(g, texts, consts, i, events, reals, e, buf):  # type: ignore[no-untyped-def]
     """One comparison of an event's fields. With a missing field it is false."""
@@ -113,8 +188,10 @@ def _field_leaf(g, texts, consts, i, events, reals, e, buf):  # type: ignore[no-
     c = g[i + 3]
     d = g[i + 4]
     present = events[e, L.EV_PRESENT]
+    if a == EVENT_TIME:
+        return compare(c, _calendar(g, events[e, L.EV_TIME], b), d)
     if (present >> a) & 1 == 0:
-        return op == OP_TEXT and d != 0
+        return (op == OP_TEXT or op == OP_PREFIX) and d != 0
     ref = events[e, L.EV_FIELDS + a]
     if op == OP_TEXT:
         return is_text(g, texts, b, buf, ref) == (c == 0)
@@ -122,6 +199,12 @@ def _field_leaf(g, texts, consts, i, events, reals, e, buf):  # type: ignore[no-
         return compare(b, ref, c)
     if op == OP_REAL:
         return compare(b, reals[e, L.EV_FIELDS + a], consts[c])
+    if op == OP_HAS:
+        return True
+    if op == OP_PREFIX:
+        return _begins(g, texts, b, buf, ref)
+    if op == OP_CALENDAR:
+        return compare(c, _calendar(g, ref, b), d)
     if (present >> b) & 1 == 0:
         return False
     if op == OP_TEXT_FIELDS:
@@ -169,6 +252,19 @@ def passes(m, g, texts, consts, start, end, events, reals, e, buf):  # type: ign
 
 
 @hot
+def tag_value(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
+    """The customer's value of a tag: 0 if it is not there."""
+    at = wide(m32[row * 2 + L.ROW_TAGS32])
+    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
+    while at < end:
+        t = m32[at * 2 + L.TAG_INDEX32]
+        if t == tag:
+            return wide(m32[at * 2 + L.TAG_VALUE32])
+        at += look(g, G.TAG_WORDS, t)
+    return wide(0)
+
+
+@hot
 def _load(m, m32, g, row, series, metric):  # type: ignore[no-untyped-def]
     """A window's count or sum; 0 for a customer without such events."""
     at = find_cell(m, m32, g, row, series)
@@ -180,19 +276,132 @@ def _load(m, m32, g, row, series, metric):  # type: ignore[no-untyped-def]
     return wide(m32[word * 2])
 
 
+@inline
+def _real(m, at):  # type: ignore[no-untyped-def]
+    """The value at word `at` of the stack as a double, in units of one."""
+    unit = m[at + 1]
+    if unit == REAL:
+        r = np.int64(m[at]).view(np.float64)
+    else:
+        r = np.float64(m[at]) / np.float64(unit)
+    return r
+
+
+@inline
+def _set_value(m, at, number, unit):  # type: ignore[no-untyped-def]
+    m[at] = number
+    m[at + 1] = unit
+
+
 @jit
-def _compare_values(op, a, unit_a, b, unit_b):  # type: ignore[no-untyped-def]
+def _push(m, m32, g, row, i, top):  # type: ignore[no-untyped-def]
+    """A value that is read from the customer's windows, onto the stack. Returns the new top."""
+    op = g[i]
+    if op == OP_LOAD:
+        _set_value(m, top, _load(m, m32, g, row, g[i + 1], g[i + 2]), g[i + 3])
+        return top + 2
+    m[top + 1] = MISSING
+    at = find_cell(m, m32, g, row, g[i + 1])
+    if at != 0:
+        there, value = pick(m, m32, g, at, g[i + 2])
+        if there and op == OP_PICK:
+            _set_value(m, top, value, g[i + 3])
+        elif there:
+            _set_value(m, top, max(wide(0), m[L.R_NOW] - value), L.DAY_MS)
+    return top + 2
+
+
+@jit
+def _divide(m, top):  # type: ignore[no-untyped-def]
+    """The top two values a and b become a / b. Whole numbers are divided with one rounding."""
+    a = top - 4
+    b = top - 2
+    if m[a + 1] == MISSING or m[b + 1] == MISSING or _real(m, b) == 0.0:
+        m[a + 1] = MISSING
+        return
+    x = _real(m, a)
+    y = _real(m, b)
+    if m[a + 1] != REAL and m[b + 1] != REAL:
+        common = np.gcd(m[a + 1], m[b + 1])
+        up = m[b + 1] // common
+        down = m[a + 1] // common
+        if abs(m[a]) < WHOLE_MOST // up and abs(m[b]) < WHOLE_MOST // down:
+            x = np.float64(m[a] * up)
+            y = np.float64(m[b] * down)
+    _set_value(m, a, np.float64(x / y).view(np.int64), REAL)
+
+
+@jit
+def _interval(m, top):  # type: ignore[no-untyped-def]
+    """The top three values, last time, first time and count, become the mean gap in days."""
+    last = top - 6
+    n = m[top - 2]
+    if m[last + 1] == MISSING or n < 2:
+        m[last + 1] = MISSING
+        return
+    gap = np.float64(m[last] - m[top - 4]) / np.float64((n - 1) * L.DAY_MS)
+    _set_value(m, last, np.float64(gap).view(np.int64), REAL)
+
+
+@jit
+def _compare_values(m, op, a, b):  # type: ignore[no-untyped-def]
     """Two values in different units: equal ones give equal doubles, for the division is rounded correctly."""
-    if unit_a == unit_b:
-        return compare(op, a, b)
-    return compare(op, np.float64(a) / np.float64(unit_a), np.float64(b) / np.float64(unit_b))
+    if m[a + 1] == MISSING or m[b + 1] == MISSING:
+        return False
+    if m[a + 1] == m[b + 1] and m[a + 1] != REAL:
+        return compare(op, m[a], m[b])
+    return compare(op, _real(m, a), _real(m, b))
 
 
-@hot
-def holds(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
-    """Whether the condition [start, end) holds for the customer, as their windows stand."""
-    if end - start == CODE_WORDS and g[start] == OP_WINDOW:
-        return compare(g[start + 3], _load(m, m32, g, row, g[start + 1], g[start + 2]), g[start + 4])
+@jit
+def _test(m, g, i, top):  # type: ignore[no-untyped-def]
+    """A comparison of what is on the stack becomes its truth. Returns the new top."""
+    op = g[i]
+    at = top - 2
+    r = m[at + 1] != MISSING
+    if op == OP_COMPARE:
+        at = top - 4
+        r = _compare_values(m, g[i + 1], at, top - 2)
+    elif op == OP_TEST:
+        r = r and compare(g[i + 1], m[at], g[i + 2])
+    elif op == OP_TEST_REAL:
+        r = r and compare(g[i + 1], _real(m, at), np.int64(g[i + 2]).view(np.float64))
+    m[at] = 1 if r else 0
+    return at + 1
+
+
+@jit
+def _time_of(m, m32, g, row, place):  # type: ignore[no-untyped-def]
+    """Time of the newest event of a series (series << 16 | window), 0 if there was none."""
+    at = find_cell(m, m32, g, row, place >> 16)
+    if at == 0:
+        return wide(0)
+    return m[at + L.CELL_WINDOWS + (place & 0xFFFF) * L.WINDOW_WORDS]
+
+
+@jit
+def _state_leaf(m, m32, g, row, i):  # type: ignore[no-untyped-def]
+    """A truth that is read from the customer's tags or sequences."""
+    op = g[i]
+    a = g[i + 1]
+    b = g[i + 2]
+    if op == OP_TAG:
+        value = tag_value(m, m32, g, row, a)
+        if b == 0 or value == 0:
+            return value != 0
+        return (value == b) == (g[i + 3] == 0)
+    if op == OP_ABSENT:
+        since = _time_of(m, m32, g, row, a)
+        ended = _time_of(m, m32, g, row, b)
+        waits = since != 0 and (ended < since or (ended == since and g[i + 4] != 0))
+        return waits and m[L.R_NOW] >= since + g[i + 3]
+    at = find_cell(m, m32, g, row, a)
+    return at != 0 and m[at + L.CELL_WINDOWS + 1] != 0
+
+
+@jit
+def _run(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
+    """Whether the condition [start, end) holds, of whatever instructions."""
     top = L.R_STACK
     for i in range(start, end, CODE_WORDS):
         op = g[i]
@@ -200,13 +409,30 @@ def holds(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
             value = _load(m, m32, g, row, g[i + 1], g[i + 2])
             m[top] = 1 if compare(g[i + 3], value, g[i + 4]) else 0
             top += 1
-        elif op == OP_LOAD:
-            m[top] = _load(m, m32, g, row, g[i + 1], g[i + 2])
-            top += 1
-        elif op == OP_COMPARE:
-            r = _compare_values(g[i + 1], m[top - 2], g[i + 2], m[top - 1], g[i + 3])
-            top -= 1
-            m[top - 1] = 1 if r else 0
-        else:
+        elif op < OP_TEXT:
             top = _logic(m, g, i, top)
+        elif op <= OP_SINCE:
+            top = _push(m, m32, g, row, i, top)
+        elif op == OP_TREND:
+            top -= 2
+            m[top - 2] = 2 * m[top - 2] - m[top]
+        elif op == OP_RATIO:
+            _divide(m, top)
+            top -= 2
+        elif op == OP_INTERVAL:
+            _interval(m, top)
+            top -= 4
+        elif op < OP_TAG:
+            top = _test(m, g, i, top)
+        else:
+            m[top] = 1 if _state_leaf(m, m32, g, row, i) else 0
+            top += 1
     return m[L.R_STACK] != 0
+
+
+@hot
+def holds(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
+    """Whether the condition [start, end) holds for the customer, as their windows stand at R_NOW."""
+    if end - start == CODE_WORDS and g[start] == OP_WINDOW:
+        return compare(g[start + 3], _load(m, m32, g, row, g[start + 1], g[start + 2]), g[start + 4])
+    return _run(m, m32, g, start, end, row)

@@ -77,20 +77,26 @@ ROW_WORDS: Final = 11
 # --- a series' cell in a customer's series block ----------------------------------------------------------------------
 CELL_SERIES32: Final = 0
 CELL_NEGATIVE32: Final = 1
-"""1 if a pane may hold a negative amount: its leaving lets a sum rise."""
+"""1 if a pane may hold a negative amount or count: its leaving lets a value rise."""
 CELL_OLDEST32: Final = 2
 CELL_NEWEST32: Final = 3
 CELL_LEAVES: Final = 2
 """Least time at which a pane leaves one of the cell's windows, FAR if none."""
 CELL_WINDOWS: Final = 3
-"""First window; each has two words: (count, tail) as int32 halves, then the sum."""
+"""First window; each has two words: (count, tail) as int32 halves, then the sum.
+
+Of a least or greatest value: (1 if the second word holds it, tail). Of a first or last value `ever`: its time, then the
+value. Of a match: the time of the newest second event, then 1 if it was matched.
+"""
 WINDOW_WORDS: Final = 2
 
 # --- a pane -----------------------------------------------------------------------------------------------------------
 PANE_NUMBER32: Final = 0
 """start of the pane / its length; int32 holds minutes until the year 6053."""
 PANE_COUNT32: Final = 1
+"""Of a first or last value: 1 + its time's distance (ms) from the start of the pane."""
 PANE_SUM: Final = 1
+"""Or the least, greatest, first or last value."""
 PANE_NEXT32: Final = 4
 PANE_PREV32: Final = 5
 PANE_WORDS: Final = 3
@@ -182,9 +188,11 @@ R_TODO: Final = 31
 """First word of the bitmap of tags to evaluate."""
 R_COUNTS: Final = 32
 """First of the outcome counters of the step, by `Outcome`."""
-R_FREE: Final = 40
+R_NOW: Final = 40
+"""Time (ms) of the evaluation under way."""
+R_FREE: Final = 41
 """First of the free lists of blocks, by size class."""
-R_STACK: Final = 96
+R_STACK: Final = 97
 """First word of the interpreter's stack."""
 STACK_WORDS: Final = 256
 """Deepest stack; the compiler refuses a rule that needs more."""

@@ -16,7 +16,7 @@ from processors.rules.tree import RuleSet
 from processors.state import State, make_room, new_state
 from schemas.outcomes import Outcome
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised when the same journal could give another digest: hashes, order or meaning changed."""
 
 UNLIMITED = 1 << 62

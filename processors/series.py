@@ -1,8 +1,8 @@
-"""Counters over windows, per customer: a sparse list of panes, and per window a running count and sum with a tail.
+"""Values over windows, per customer: a sparse list of panes, and per window a running value with a tail.
 
-A series is what one (event type, filter, measure) needs. A customer has a *cell* for each series that ever met one of
-their events; the cells stand one behind another in the customer's series block. All windows of a series share its
-panes, oldest to newest; a window's *tail* is the oldest pane that it still holds. A pane [start, end) is held by a
+A series is what one (event type, filter, measure, kind) needs. A customer has a *cell* for each series that ever met
+one of their events; the cells stand one behind another in the customer's series block. All windows of a series share
+its panes, oldest to newest; a window's *tail* is the oldest pane that it still holds. A pane [start, end) is held by a
 window of length W while end + W > clock, so the work of an event does not depend on a window's length.
 """
 
@@ -15,10 +15,19 @@ from processors.jit import hot, inline, jit
 from processors.rules import program as G
 from processors.rules.program import look
 
+SUM = 0
+"""Counts and sums; an event without the measure counts, and adds nothing."""
+MEASURED = 1
+"""Counts and sums of the events that have the measure."""
+MIN = 2
+MAX = 3
+FIRST = 4
+LAST = 5
+MATCH = 6
+"""Whether the newest event came soon enough after one of another series; `ever` only."""
+
 EVER = -1
 """Length of a window that nothing leaves; it has no panes and no tail."""
-LOOK_AHEAD = 16
-"""Panes looked at to find the time at which a value has fallen far enough; that of the last one is a lower bound."""
 
 
 @hot
@@ -101,6 +110,23 @@ def _pane_for(m, m32, at, number):  # type: ignore[no-untyped-def]
     return pane
 
 
+@inline
+def _reach(m32, row, over):  # type: ignore[no-untyped-def]
+    """The customer holds something until `over` (ms)."""
+    if over // L.MINUTE_MS > m32[row * 2 + L.ROW_OVER32]:
+        m32[row * 2 + L.ROW_OVER32] = over // L.MINUTE_MS
+
+
+@inline
+def _hold(m, m32, at, word, pane, leaves):  # type: ignore[no-untyped-def]
+    """The window at `word` holds this pane too, which leaves it at `leaves` (ms)."""
+    tail = wide(m32[word * 2 + 1])
+    if tail == 0 or m32[tail * 2 + L.PANE_NUMBER32] > m32[pane * 2 + L.PANE_NUMBER32]:
+        m32[word * 2 + 1] = pane
+        if leaves < m[at + L.CELL_LEAVES]:
+            m[at + L.CELL_LEAVES] = leaves
+
+
 @hot
 def add(m, m32, g, row, at, event_time, clock, count, amount):  # type: ignore[no-untyped-def]
     """Count an event in every window of the customer's cell that holds its pane.
@@ -125,21 +151,103 @@ def add(m, m32, g, row, at, event_time, clock, count, amount):  # type: ignore[n
                 pane = _pane_for(m, m32, at, number)
                 m32[pane * 2 + L.PANE_COUNT32] += count
                 m[pane + L.PANE_SUM] += amount
-                over = (end + look(g, G.SERIES_SPAN_MS, series)) // L.MINUTE_MS
-                if over > m32[row * 2 + L.ROW_OVER32]:
-                    m32[row * 2 + L.ROW_OVER32] = over
-                if amount < 0:
+                _reach(m32, row, end + look(g, G.SERIES_SPAN_MS, series))
+                if amount < 0 or count < 0:
                     m32[at * 2 + L.CELL_NEGATIVE32] = 1
                     m32[row * 2 + L.ROW_CALM32] = 0
-            tail = wide(m32[word * 2 + 1])
-            if tail == 0 or m32[tail * 2 + L.PANE_NUMBER32] > number:
-                m32[word * 2 + 1] = pane
-                if end + length < m[at + L.CELL_LEAVES]:
-                    m[at + L.CELL_LEAVES] = end + length
+            _hold(m, m32, at, word, pane, end + length)
         m32[word * 2] += count
         m[word + 1] += amount
         changed = True
     return changed
+
+
+@inline
+def _better(kind, value, present):  # type: ignore[no-untyped-def]
+    """Whether a value replaces the least or greatest so far."""
+    return (kind == MIN and value < present) or (kind == MAX and value > present)
+
+
+@inline
+def _replaces(kind, time, present):  # type: ignore[no-untyped-def]
+    """Whether a value of `time` replaces the first or last so far; of one time the first applied stays first."""
+    return (kind == FIRST and time < present) or (kind == LAST and time >= present)
+
+
+@jit
+def _put_in_pane(m, m32, kind, pane, since_start, value):  # type: ignore[no-untyped-def]
+    """One more value in a pane, `since_start` ms behind its start."""
+    held = m32[pane * 2 + L.PANE_COUNT32]
+    if kind == FIRST or kind == LAST:
+        if held == 0 or _replaces(kind, since_start + 1, held):
+            m32[pane * 2 + L.PANE_COUNT32] = since_start + 1
+            m[pane + L.PANE_SUM] = value
+    else:
+        if held == 0 or _better(kind, value, m[pane + L.PANE_SUM]):
+            m[pane + L.PANE_SUM] = value
+        m32[pane * 2 + L.PANE_COUNT32] = 1
+
+
+@jit
+def _put_in_window(m, m32, kind, word, event_time, value, ever):  # type: ignore[no-untyped-def]
+    """One more value in the window at `word`, before its tail is set."""
+    if kind == FIRST or kind == LAST:
+        if ever and (m[word] == 0 or _replaces(kind, event_time, m[word])):
+            m[word] = event_time
+            m[word + 1] = value
+        return
+    known = m32[word * 2] != 0
+    fresh = not known if ever else m32[word * 2 + 1] == 0
+    if fresh or (known and _better(kind, value, m[word + 1])):
+        m32[word * 2] = 1
+        m[word + 1] = value
+
+
+@jit
+def put(m, m32, g, row, at, event_time, clock, value):  # type: ignore[no-untyped-def]
+    """As `add`, for a series of least, greatest, first or last values."""
+    series = m32[at * 2 + L.CELL_SERIES32]
+    kind = look(g, G.SERIES_KIND, series)
+    pane_ms = look(g, G.SERIES_PANE_MS, series)
+    w0 = look(g, G.SERIES_WINDOWS, series)
+    number = event_time // pane_ms
+    end = (number + 1) * pane_ms
+    pane = wide(0)
+    for w in range(look(g, G.SERIES_WINDOWS, series + 1) - 1, w0 - 1, -1):
+        length = look(g, G.WINDOW_MS, w)
+        word = at + L.CELL_WINDOWS + (w - w0) * L.WINDOW_WORDS
+        if length == EVER:
+            _put_in_window(m, m32, kind, word, event_time, value, True)
+            continue
+        if end + length <= clock:
+            break
+        if pane == 0:
+            pane = _pane_for(m, m32, at, number)
+            _put_in_pane(m, m32, kind, pane, event_time - number * pane_ms, value)
+            _reach(m32, row, end + look(g, G.SERIES_SPAN_MS, series))
+        _put_in_window(m, m32, kind, word, event_time, value, False)
+        _hold(m, m32, at, word, pane, end + length)
+
+
+@jit
+def match(m, m32, g, row, at, event_time):  # type: ignore[no-untyped-def]
+    """A second event of a match: does it come at most `within` after the newest first one?"""
+    word = at + L.CELL_WINDOWS
+    if event_time < m[word]:
+        return
+    sid = m32[at * 2 + L.CELL_SERIES32]
+    other = find_cell(m, m32, g, row, look(g, G.SERIES_LINK, sid))
+    since = m[other + L.CELL_WINDOWS + link_window(g, sid) * L.WINDOW_WORDS] if other != 0 else wide(0)
+    within = look(g, G.SERIES_WITHIN_MS, sid)
+    m[word] = event_time
+    m[word + 1] = 1 if since != 0 and since <= event_time and event_time <= since + within else 0
+
+
+@inline
+def link_window(g, sid):  # type: ignore[no-untyped-def]
+    """Place of the window `ever`, the last one, among those of the linked series."""
+    link = look(g, G.SERIES_LINK, sid)
+    return look(g, G.SERIES_WINDOWS, link + 1) - look(g, G.SERIES_WINDOWS, link) - 1
 
 
 @hot
@@ -148,6 +256,7 @@ def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
     series = m32[at * 2 + L.CELL_SERIES32]
     pane_ms = look(g, G.SERIES_PANE_MS, series)
     w0 = look(g, G.SERIES_WINDOWS, series)
+    kind = look(g, G.SERIES_KIND, series)
     leaves = L.FAR
     tail = wide(0)
     for w in range(w0, look(g, G.SERIES_WINDOWS, series + 1)):
@@ -157,10 +266,16 @@ def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
         word = at + L.CELL_WINDOWS + (w - w0) * L.WINDOW_WORDS
         tail = wide(m32[word * 2 + 1])
         while tail != 0 and pane_end(m32, tail, pane_ms) + length <= now:
-            m32[word * 2] -= m32[tail * 2 + L.PANE_COUNT32]
-            m[word + 1] -= m[tail + L.PANE_SUM]
+            if kind <= MEASURED:
+                m32[word * 2] -= m32[tail * 2 + L.PANE_COUNT32]
+                m[word + 1] -= m[tail + L.PANE_SUM]
+            elif m[word + 1] == m[tail + L.PANE_SUM]:
+                m32[word * 2] = 0  # the least or greatest may have left: it is looked for when it is asked for
             tail = wide(m32[tail * 2 + L.PANE_NEXT32])
         m32[word * 2 + 1] = tail
+        if tail == 0:
+            m32[word * 2] = 0
+            m[word + 1] = 0
         if tail != 0 and pane_end(m32, tail, pane_ms) + length < leaves:
             leaves = pane_end(m32, tail, pane_ms) + length
     m[at + L.CELL_LEAVES] = leaves
@@ -218,80 +333,34 @@ def drop_empty(m, m32, g, row):  # type: ignore[no-untyped-def]
         m32[row * 2 + L.ROW_SERIES32] = 0
 
 
-@hot
-def falls_below(m, m32, g, at, metric, floor):  # type: ignore[no-untyped-def]
-    """Lower bound of the time at which the cell's value of `metric` falls below `floor`; FAR if it is below already.
-
-    With ANY_FALL, or where a sum may rise as well, it is the time at which the next pane leaves.
-    """
-    word = at + L.CELL_WINDOWS + (metric >> 1) * L.WINDOW_WORDS
+@jit
+def _find_best(m, m32, kind, word):  # type: ignore[no-untyped-def]
+    """Look for the least or greatest value of a window that holds panes, and keep it."""
     pane = wide(m32[word * 2 + 1])
-    if pane == 0:
-        return L.FAR
-    if floor != G.ANY_FALL and m32[at * 2 + L.CELL_NEGATIVE32] == 0:
-        value = m[word + 1] if metric & 1 else wide(m32[word * 2])
-        if value < floor:
-            return L.FAR
-        for _ in range(LOOK_AHEAD):
-            value -= m[pane + L.PANE_SUM] if metric & 1 else wide(m32[pane * 2 + L.PANE_COUNT32])
-            after = wide(m32[pane * 2 + L.PANE_NEXT32])
-            if value < floor or after == 0:
-                break
-            pane = after
+    best = m[pane + L.PANE_SUM]
+    while pane != 0:
+        if _better(kind, m[pane + L.PANE_SUM], best):
+            best = m[pane + L.PANE_SUM]
+        pane = wide(m32[pane * 2 + L.PANE_NEXT32])
+    m32[word * 2] = 1
+    m[word + 1] = best
+
+
+@jit
+def pick(m, m32, g, at, w):  # type: ignore[no-untyped-def]
+    """(whether there is one, the value) of window `w` of a cell of least, greatest, first or last values."""
     sid = m32[at * 2 + L.CELL_SERIES32]
-    length = look(g, G.WINDOW_MS, look(g, G.SERIES_WINDOWS, sid) + (metric >> 1))
-    return pane_end(m32, pane, look(g, G.SERIES_PANE_MS, sid)) + length
-
-
-@hot
-def least_leave(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Least time at which a pane leaves any of the customer's windows."""
-    least = L.FAR
-    at = wide(m32[row * 2 + L.ROW_SERIES32])
-    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
-    while at < end:
-        least = min(least, m[at + L.CELL_LEAVES])
-        at += look(g, G.SERIES_WORDS, m32[at * 2 + L.CELL_SERIES32])
-    return least
-
-
-@hot
-def least_eager(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Lower bound of the time at which a value that falls can let a tag of the customer enter."""
-    least = L.FAR
-    at = wide(m32[row * 2 + L.ROW_SERIES32])
-    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
-    while at < end:
-        sid = m32[at * 2 + L.CELL_SERIES32]
-        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
-            least = min(least, m[at + L.CELL_LEAVES])
-        for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
-            least = min(least, falls_below(m, m32, g, at, look(g, G.READ_METRIC, i), look(g, G.READ_FLOOR, i)))
-        at += look(g, G.SERIES_WORDS, sid)
-    return least
-
-
-@hot
-def least_read(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
-    """Lower bound of the time at which what the tag reads falls so far that one of its conditions may change."""
-    least = L.FAR
-    for i in range(look(g, G.TAG_READS, tag), look(g, G.TAG_READS, tag + 1)):
-        at = find_cell(m, m32, g, row, look(g, G.READ_SERIES, i))
-        if at != 0:
-            least = min(least, falls_below(m, m32, g, at, look(g, G.READ_METRIC, i), look(g, G.READ_FLOOR, i)))
-    return least
-
-
-@hot
-def is_calm(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Whether nothing that falls can let a tag of the customer enter, now or when values have risen."""
-    at = wide(m32[row * 2 + L.ROW_SERIES32])
-    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
-    while at < end:
-        sid = m32[at * 2 + L.CELL_SERIES32]
-        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
-            return False
-        if look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1):
-            return False
-        at += look(g, G.SERIES_WORDS, sid)
-    return True
+    kind = look(g, G.SERIES_KIND, sid)
+    word = at + L.CELL_WINDOWS + w * L.WINDOW_WORDS
+    if look(g, G.WINDOW_MS, look(g, G.SERIES_WINDOWS, sid) + w) == EVER:
+        return m[word] != 0, m[word + 1]
+    tail = wide(m32[word * 2 + 1])
+    if tail == 0:
+        return False, wide(0)
+    if kind == FIRST:
+        return True, m[tail + L.PANE_SUM]
+    if kind == LAST:
+        return True, m[wide(m32[at * 2 + L.CELL_NEWEST32]) + L.PANE_SUM]
+    if m32[word * 2] == 0:
+        _find_best(m, m32, kind, word)
+    return True, m[word + 1]

@@ -14,15 +14,23 @@ from typing import Final
 
 import numpy as np
 
-from processors import customers, dedupe, series, tagstate, timers
+from processors import customers, dedupe, series, tagstate, timers, waits
 from processors import layout as L
 from processors.arena import wide
-from processors.hashing import U, mix64, partition_of
-from processors.interpret import is_text, passes
+from processors.hashing import U, hash_bytes, mix64, partition_of
+from processors.interpret import EVENT_TIME, is_text, passes
 from processors.jit import hot, inline, jit
 from processors.rules import program as G
 from processors.rules.program import look
-from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS, FIELDS, MAX_ID_BYTES
+from schemas.events import (
+    AHEAD_IS_DEAD_MS,
+    AHEAD_IS_NOW_MS,
+    EARLIEST_EVENT_MS,
+    EVENT_TYPES,
+    FIELDS,
+    KINDS,
+    MAX_ID_BYTES,
+)
 from schemas.outcomes import Dead, Outcome
 
 _SKIPPED: Final = int(Outcome.SKIPPED)
@@ -35,18 +43,29 @@ _TOO_OLD: Final = int(Dead.TIME_TOO_OLD)
 _AHEAD: Final = int(Dead.TIME_AHEAD)
 _MOVED_TWICE: Final = int(Dead.MOVED_TWICE)
 
-_FIELD_CURRENCY: Final = [f.name for f in FIELDS["purchase"]].index("currency")
-"""Position of `currency` among the fields of a purchase."""
+_PURCHASE: Final = EVENT_TYPES.index("purchase")
+_PURCHASE_FIELDS: Final = [f.name for f in FIELDS["purchase"]]
+_FIELD_CURRENCY: Final = _PURCHASE_FIELDS.index("currency")
+_FIELD_KIND: Final = _PURCHASE_FIELDS.index("kind")
+_FIELD_AMOUNT: Final = _PURCHASE_FIELDS.index("amount_cents")
+_FIELD_QUANTITY: Final = _PURCHASE_FIELDS.index("quantity")
+_FIELD_ORDER_TIME: Final = _PURCHASE_FIELDS.index("order_time")
+_ORDER: Final = KINDS["purchase"].index("order")
+_REFUND: Final = KINDS["purchase"].index("refund")
+_CANCEL: Final = KINDS["purchase"].index("cancel")
 
 MEASURE_NONE: Final = -1
 UNIT_REAL: Final = 1_000_000_000
 """Reals are summed as whole billionths, so that sums are exact and do not depend on the order of adding."""
+UNIT_TEXT: Final = -2
+"""A text is kept as a 64-bit hash: it is only ever compared."""
+TEXT_SEED: Final = U(3)
 
 
 @inline
-def _mark(m, tag):  # type: ignore[no-untyped-def]
-    """The tag is to be evaluated."""
-    m[m[L.R_TODO] + (tag >> 6)] |= np.int64(1) << (tag & 63)
+def _mark(m, rank):  # type: ignore[no-untyped-def]
+    """The tag of this rank is to be evaluated."""
+    m[m[L.R_TODO] + (rank >> 6)] |= np.int64(1) << (rank & 63)
 
 
 @inline
@@ -98,27 +117,36 @@ def _emit(m, m32, changes, touched, row, tag, before, after, now, event):  # typ
 
 @jit
 def _evaluate(m, m32, g, changes, touched, row, now, event):  # type: ignore[no-untyped-def]
-    """Evaluate the marked tags, and those pending, once each, in the order of tags; clear the marks."""
+    """Evaluate the marked tags, and those pending, once each, in the order of ranks; clear the marks."""
     if m32[row * 2 + L.ROW_TIMED32] > 0:
         tagstate.mark_pending(m, m32, g, row, now)
+    m[L.R_NOW] = now
     first = m[L.R_TODO]
     for w in range(first, first + (g[G.TAG_COUNT] >> 6) + 1):
         bits = U(m[w])
-        if bits == U(0):
-            continue
-        m[w] = 0
-        tag = (w - first) << 6
+        rank = (w - first) << 6
         while bits != U(0):
             if bits & U(0xFF) == U(0):
                 bits >>= U(8)
-                tag += 8
+                rank += 8
                 continue
             if bits & U(1) != U(0):
-                before, after = tagstate.evaluate_tag(m, m32, g, row, tag, now)
-                if before != after:
-                    _emit(m, m32, changes, touched, row, tag, before, after, now, event)
+                m[w] &= ~(np.int64(1) << (rank & 63))
+                _evaluate_one(m, m32, g, changes, touched, row, look(g, G.RANKED_TAGS, rank), now, event)
+                # it may have marked tags of a greater rank
+                bits = U(m[w]) >> U(rank & 63)
             bits >>= U(1)
-            tag += 1
+            rank += 1
+
+
+@jit
+def _evaluate_one(m, m32, g, changes, touched, row, tag, now, event):  # type: ignore[no-untyped-def]
+    """Evaluate one tag; mark those that refer to it if it changed."""
+    before, after = tagstate.evaluate_tag(m, m32, g, row, tag, now)
+    if before != after:
+        _emit(m, m32, changes, touched, row, tag, before, after, now, event)
+        for i in range(look(g, G.TAG_DEPENDENTS, tag), look(g, G.TAG_DEPENDENTS, tag + 1)):
+            _mark(m, look(g, G.DEPENDENTS, i))
 
 
 @hot
@@ -128,10 +156,9 @@ def _next_look(m, m32, g, row, now, every):  # type: ignore[no-untyped-def]
     over = wide(m32[row * 2 + L.ROW_OVER32]) * L.MINUTE_MS
     if over > now:
         due = over
+    due = min(due, waits.least_eager(m, m32, g, row))
     if every:
-        due = min(due, series.least_leave(m, m32, g, row))
-    else:
-        due = min(due, series.least_eager(m, m32, g, row))
+        due = min(due, waits.least_leave(m, m32, g, row))
     if m32[row * 2 + L.ROW_TAGS_USED32] > 0:
         due = min(due, tagstate.least_due(m, m32, g, row))
     return due
@@ -145,7 +172,7 @@ def _settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
     every = tagstate.needs_every(m, m32, g, row)
     due = _next_look(m, m32, g, row, now, every)
     m[row + L.ROW_DUE] = due
-    calm = not every and m32[row * 2 + L.ROW_TIMED32] == 0 and series.is_calm(m, m32, g, row)
+    calm = not every and m32[row * 2 + L.ROW_TIMED32] == 0 and waits.is_calm(m, m32, g, row)
     m32[row * 2 + L.ROW_CALM32] = 1 if calm else 0
     if due < L.FAR:
         timers.arm(m, m32, m8, row, due)
@@ -169,6 +196,8 @@ def _let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
             series.refresh(m, m32, g, at, now)
             _mark_readers(m, g, sid)
             emptied = emptied or series.is_empty(m, m32, g, at)
+        elif waits.reached(m, g, at, sid, now):
+            _mark_readers(m, g, sid)
         at += look(g, G.SERIES_WORDS, sid)
     if emptied:
         series.drop_empty(m, m32, g, row)
@@ -262,19 +291,38 @@ def _is_late(g, event_type, event_time, clock):  # type: ignore[no-untyped-def]
     return late
 
 
+@inline
+def _of_an_order(events, e):  # type: ignore[no-untyped-def]
+    """Whether the event takes something back from an order whose time it gives: a refund or a cancellation."""
+    kind = events[e, L.EV_FIELDS + _FIELD_KIND]
+    takes_back = events[e, L.EV_TYPE] == _PURCHASE and (kind == _REFUND or kind == _CANCEL)
+    return takes_back and (events[e, L.EV_PRESENT] >> _FIELD_ORDER_TIME) & 1 != 0
+
+
 @hot
 def _measure(g, texts, sid, events, reals, e, buf):  # type: ignore[no-untyped-def]
-    """What the event adds to the series' sum, in the series' unit; 0 where the field is missing."""
+    """(whether the event has the series' measure, the measure in the series' unit, 0 if not)."""
     slot = look(g, G.SERIES_MEASURE, sid)
-    if slot == MEASURE_NONE or (events[e, L.EV_PRESENT] >> slot) & 1 == 0:
-        return np.int64(0)
-    if look(g, G.SERIES_UNIT, sid) == UNIT_REAL:
-        return np.int64(np.rint(reals[e, L.EV_FIELDS + slot] * UNIT_REAL))
+    if slot == EVENT_TIME:
+        return True, events[e, L.EV_TIME]
+    unit = look(g, G.SERIES_UNIT, sid)
     currency = look(g, G.SERIES_CURRENCY, sid)
+    if slot == MEASURE_NONE or (events[e, L.EV_PRESENT] >> slot) & 1 == 0:
+        if unit == UNIT_TEXT and currency >= 0:
+            # the currency itself: a missing one is the default one
+            at = look(g, G.TEXT_AT, currency)
+            size = look(g, G.TEXT_AT, currency + 1) - at
+            return True, np.int64(hash_bytes(texts, at, size, TEXT_SEED))
+        return False, np.int64(0)
+    if unit == UNIT_REAL:
+        return True, np.int64(np.rint(reals[e, L.EV_FIELDS + slot] * UNIT_REAL))
+    value = events[e, L.EV_FIELDS + slot]
+    if unit == UNIT_TEXT:
+        return True, np.int64(hash_bytes(buf, value >> 32, value & 0xFFFFFFFF, TEXT_SEED))
     if currency >= 0 and (events[e, L.EV_PRESENT] >> _FIELD_CURRENCY) & 1:
         if not is_text(g, texts, currency, buf, events[e, L.EV_FIELDS + _FIELD_CURRENCY]):
-            return np.int64(0)
-    return events[e, L.EV_FIELDS + slot]
+            return False, np.int64(0)
+    return True, value
 
 
 @inline
@@ -285,24 +333,71 @@ def _within(g, sid, event_time, clock):  # type: ignore[no-untyped-def]
     return longest == series.EVER or (event_time // pane_ms + 1) * pane_ms + longest > clock
 
 
-@hot
-def _count(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
-    """Add the event to every series whose filter it passes; mark the tags that read them."""
-    event_type = events[e, L.EV_TYPE]
+@jit
+def _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign):  # type: ignore[no-untyped-def]
+    """Count the event in a series whose filter it passes (`sign` -1: take it back); mark the tags that read it."""
     event_time = events[e, L.EV_TIME]
     clock = m[L.R_CLOCK]
+    kind = look(g, G.SERIES_KIND, sid)
+    timed = kind >= series.FIRST or look(g, G.SERIES_MEASURE, sid) == EVENT_TIME
+    if not timed and (sign < 0 or _of_an_order(events, e)):
+        # it counts where its order does; when something happened is told by its own time
+        event_time = min(event_time, events[e, L.EV_FIELDS + _FIELD_ORDER_TIME])
+    if not _within(g, sid, event_time, clock) or (sign < 0 and (timed or kind > series.MEASURED)):
+        return
+    there, value = _measure(g, texts, sid, events, reals, e, buf)
+    if not there and kind != series.SUM and kind != series.MATCH:
+        return
+    at = series.find_cell(m, m32, g, row, sid)
+    if at == 0:
+        at = series.add_cell(m, m32, g, row, sid)
+    if kind <= series.MEASURED:
+        series.add(m, m32, g, row, at, event_time, clock, sign, sign * value)
+    elif kind == series.MATCH:
+        series.match(m, m32, g, row, at, event_time)
+    else:
+        series.put(m, m32, g, row, at, event_time, clock, value)
+    _mark_readers(m, g, sid)
+
+
+@hot
+def _count(m, m32, g, texts, consts, row, events, reals, e, buf, sign):  # type: ignore[no-untyped-def]
+    """Feed the event to every series whose filter it passes."""
+    event_type = events[e, L.EV_TYPE]
+    matches = look(g, G.TYPE_MATCHES, event_type) != 0
     for f in range(look(g, G.TYPE_FILTERS, event_type), look(g, G.TYPE_FILTERS, event_type + 1)):
         start = look(g, G.FILTER_START, f)
         if not passes(m, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf):
             continue
         for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
-            if not _within(g, sid, event_time, clock):
-                continue
-            at = series.find_cell(m, m32, g, row, sid)
-            if at == 0:
-                at = series.add_cell(m, m32, g, row, sid)
-            series.add(m, m32, g, row, at, event_time, clock, 1, _measure(g, texts, sid, events, reals, e, buf))
-            _mark_readers(m, g, sid)
+            if not matches or look(g, G.SERIES_KIND, sid) != series.MATCH:
+                _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign)
+
+
+@jit
+def _match(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
+    """As the second event of sequences, before it can be the first of any: it does not follow itself."""
+    event_type = events[e, L.EV_TYPE]
+    for f in range(look(g, G.TYPE_FILTERS, event_type), look(g, G.TYPE_FILTERS, event_type + 1)):
+        for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
+            if look(g, G.SERIES_KIND, sid) == series.MATCH:
+                start = look(g, G.FILTER_START, f)
+                if passes(m, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf):
+                    _feed(m, m32, g, texts, row, sid, events, reals, e, buf, 1)
+
+
+@jit
+def _take_back(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
+    """A cancellation of an order whose time it gives: it is matched as that order, and subtracted where that counts."""
+    amount = events[e, L.EV_FIELDS + _FIELD_AMOUNT]
+    quantity = events[e, L.EV_FIELDS + _FIELD_QUANTITY]
+    events[e, L.EV_FIELDS + _FIELD_KIND] = _ORDER
+    events[e, L.EV_FIELDS + _FIELD_AMOUNT] = abs(amount)
+    events[e, L.EV_FIELDS + _FIELD_QUANTITY] = abs(quantity)
+    _count(m, m32, g, texts, consts, row, events, reals, e, buf, -1)
+    events[e, L.EV_FIELDS + _FIELD_KIND] = _CANCEL
+    events[e, L.EV_FIELDS + _FIELD_AMOUNT] = amount
+    events[e, L.EV_FIELDS + _FIELD_QUANTITY] = quantity
 
 
 @jit
@@ -321,7 +416,12 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
     else:
         # no tag was to flip by what has left since the last look, or a timer would have fired
         _let_leave(m, m32, g, row, clock)
-    _count(m, m32, g, texts, consts, row, events, reals, e, buf)
+    if _of_an_order(events, e) and events[e, L.EV_FIELDS + _FIELD_KIND] == _CANCEL:
+        _take_back(m, m32, g, texts, consts, row, events, reals, e, buf)
+    else:
+        if look(g, G.TYPE_MATCHES, events[e, L.EV_TYPE]) != 0:
+            _match(m, m32, g, texts, consts, row, events, reals, e, buf)
+        _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1)
     made = m[L.R_OUT_CHANGES]
     _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e))
     timed = m32[row * 2 + L.ROW_TIMED32] > 0

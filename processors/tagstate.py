@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from processors import arena, series
+from processors import arena, waits
 from processors import layout as L
 from processors.arena import wide
 from processors.interpret import holds
@@ -224,7 +224,8 @@ def mark_pending(m, m32, g, row, now):  # type: ignore[no-untyped-def]
         tag = m32[at * 2 + L.TAG_INDEX32]
         if look(g, G.TAG_WORDS, tag) == L.TIMED_TAG_WORDS:
             if m[at + L.TAG_DUE] <= now or (m32[at * 2 + L.TAG_FLAGS32] & L.FLAG_RESTLESS) != 0:
-                m[m[L.R_TODO] + (tag >> 6)] |= np.int64(1) << (tag & 63)
+                rank = look(g, G.TAG_RANK, tag)
+                m[m[L.R_TODO] + (rank >> 6)] |= np.int64(1) << (rank & 63)
         at += look(g, G.TAG_WORDS, tag)
 
 
@@ -242,7 +243,7 @@ def least_due(m, m32, g, row):  # type: ignore[no-untyped-def]
         words = look(g, G.TAG_WORDS, tag)
         if words == L.TIMED_TAG_WORDS:
             least = min(least, m[at + L.TAG_DUE])
-        least = min(least, series.least_read(m, m32, g, row, tag))
+        least = min(least, waits.least_read(m, m32, g, row, tag))
         at += words
     return least
 

@@ -6,6 +6,7 @@
     ├── KafkaError    TS-K…  broker, topics, transactions
     ├── StateError    TS-S…  journal, recovery, digests
     ├── RedisError    TS-P…  the projection into Redis
+    ├── RequestError  TS-Q…  a request to set or remove a tag by hand
     └── EventError    TS-D…  one record that is dead; the flow goes on
 
 The numbers are in `schemas.catalogue`; a code that is not there cannot be raised. Bugs are not in this tree: they are
@@ -26,6 +27,7 @@ __all__ = [
     "EventError",
     "KafkaError",
     "RedisError",
+    "RequestError",
     "RuleError",
     "StateError",
     "TagstreamError",
@@ -144,6 +146,12 @@ class RedisError(TagstreamError):
     """Redis does not do what the projector needs. Tags are not touched by it."""
 
     family = "TS-P"
+
+
+class RequestError(TagstreamError):
+    """A request to set or remove a tag by hand cannot be obeyed, or nobody answers it. Tags are not touched by it."""
+
+    family = "TS-Q"
 
 
 class EventError(TagstreamError):

@@ -1,4 +1,5 @@
-"""The records that tagstream itself writes and reads back: a change, a customer's tags, a command, the journal.
+"""The records that tagstream itself writes and reads back: a change, a customer's tags, a request and its answer, a
+command, the journal.
 
 Each is a frozen dataclass whose fields have the names and units of its Avro file (times are milliseconds since the
 epoch). `to_avro` gives a topic's value, in single-object encoding, or in Confluent framing if the schema's id is given;
@@ -26,6 +27,8 @@ Value = bool | str | float | tuple[str, ...]
 Op = Literal["entered", "changed", "left"]
 Origin = Literal["live", "timer", "backfill", "manual", "model", "erasure"]
 CommandKind = Literal["assign", "remove", "score", "erase"]
+RequestKind = Literal["assign", "absent", "remove"]
+AnswerStatus = Literal["accepted", "refused"]
 JournalKind = Literal["claim", "step", "changeover"]
 
 SPECVERSION: Final = "1.0"
@@ -86,8 +89,9 @@ class _Record(ABC):
             if name not in given and "default" not in field:
                 raise EventError(Dead.MISSING_FIELD, name)
             record[name] = given.get(name, field.get("default"))
-        if not validate(record, SCHEMAS[cls.schema_name].parsed, raise_errors=False):
-            raise EventError(Dead.WRONG_TYPE, f"not a {cls.schema_name}")
+        for field in SCHEMAS[cls.schema_name].parsed["fields"]:
+            if not validate(record[field["name"]], field["type"], raise_errors=False):
+                raise EventError(Dead.WRONG_TYPE, f"{field['name']} of a {cls.schema_name}")
         return cls.from_record(record)
 
     @classmethod
@@ -241,6 +245,74 @@ class Command(_Record):
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         return cls(**record | {"value": _frozen(record["value"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(_Record):
+    """What a person or a system asks of one tag of one customer; a value of `tags.requests`."""
+
+    schema_name: ClassVar[str] = "request"
+
+    request_id: str
+    customer_id: str
+    kind: RequestKind
+    tag: str
+    value: Value | None = None
+    actor: str
+    reason: str | None = None
+    term_ms: int | None = None
+    """How long the assignment holds, from the request's arrival; None: until it is taken back."""
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "request_id": self.request_id,
+            "customer_id": self.customer_id,
+            "kind": self.kind,
+            "tag": self.tag,
+            "value": _plain(self.value),
+            "actor": self.actor,
+            "reason": self.reason,
+            "term_ms": self.term_ms,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        return cls(**record | {"value": _frozen(record["value"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(_Record):
+    """What became of a request; a value of `tags.requests.results`."""
+
+    schema_name: ClassVar[str] = "answer"
+
+    request_id: str
+    customer_id: str
+    status: AnswerStatus
+    code: str | None = None
+    """The error's number, if it is refused; so are message and cure."""
+    message: str | None = None
+    cure: str | None = None
+    until: int | None = None
+    """End of the assignment's term; None: it has none."""
+    arrived_at: int
+    """When the request came that was decided."""
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "request_id": self.request_id,
+            "customer_id": self.customer_id,
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "cure": self.cure,
+            "until": self.until,
+            "arrived_at": self.arrived_at,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        return cls(**record)
 
 
 @dataclass(frozen=True, slots=True)

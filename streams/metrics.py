@@ -1,7 +1,7 @@
 """Every metric of tagstream, each declared once.
 
-They live on a registry of their own, `REGISTRY`, which `streams.health` serves on the process' one port. Tagger and
-projector share this module: in each process the other's counters stay at 0, and its gauges by partition are absent.
+They live on a registry of their own, `REGISTRY`, which `streams.health` serves on the process' one port. All roles
+share this module: in each process the others' counters stay at 0, and their gauges by partition are absent.
 
 Rules that hold for all of them, and that tests assert:
 - the name starts with `tagstream_` and ends in its unit (`_seconds`, `_bytes`, `_records`), a counter in `_total`;
@@ -231,6 +231,28 @@ PROJECTOR_REDIS_ERRORS: Final = Counter(
 )
 
 
+# ------------------------------------------------------------------------------------------------ the control role
+
+REQUESTS: Final = Counter(
+    "tagstream_requests_total",
+    "Requests to set or remove a tag by hand, by result: accepted, refused, repeated (an answer once more, and no "
+    "command), or unreadable.",
+    ["result"],
+    registry=REGISTRY,
+)
+REQUEST_SECONDS: Final = Histogram(
+    "tagstream_request_seconds",
+    "Seconds from a request's arrival in Kafka until its answer, and its command if there is one, are in Kafka.",
+    buckets=DELAY_BOUNDS_S,
+    registry=REGISTRY,
+)
+REQUESTS_REMEMBERED: Final = Gauge(
+    "tagstream_requests_remembered_rows",
+    "Requests whose ids and answers this process remembers, so that none is obeyed twice.",
+    registry=REGISTRY,
+)
+
+
 def count_outcomes(record_type: str, counts: Sequence[int]) -> None:
     """Adds one committed step's outcome counts, indexed by `Outcome`, for one of `RECORD_TYPES`."""
     for outcome in Outcome:
@@ -292,6 +314,8 @@ def _start_at_zero() -> None:
         REBALANCES.labels(event)
     for engine in ("same", "other"):
         DIGEST_MISMATCHES.labels(engine)
+    for request in ("accepted", "refused", "repeated", "unreadable"):
+        REQUESTS.labels(request)
     for customers in ("written", "older"):
         PROJECTOR_CUSTOMERS.labels(customers)
     for reason in ("first", "emptied", "position"):

@@ -68,7 +68,8 @@ class KafkaSettings(Section):
     ssl_key_password: SecretStr | None = None
     """The password of that key."""
     extra: dict[str, str] = {}
-    """Further settings of librdkafka, by its own names, for all clients. They win over ours: with care."""
+    """Further settings of librdkafka, by its own names, for all clients but the control role's, which is none of
+    librdkafka. They win over ours: with care."""
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", max_length=100)
     """Put before the name of every topic, so that several installations can share a cluster."""
     partitions: int = Field(6, ge=1, le=10_000)
@@ -154,6 +155,19 @@ class TaggerSettings(Section):
     """The broker aborts a transaction that is open for so long; readers wait behind it until then."""
 
 
+class ControlSettings(Section):
+    """Requests to set or remove a tag by hand."""
+
+    session_timeout_ms: int = Field(10_000, ge=6_000, le=300_000)
+    """A control role that the broker does not hear of for so long loses its partitions to the others."""
+    remember_days: int = Field(14, ge=8, le=400)
+    """How long a request's id is remembered, so that the same request sent again is not obeyed twice. More than the 7
+    days for which requests are kept."""
+    remember_most: int = Field(50_000, ge=1_000, le=10_000_000)
+    """Ids that a partition remembers at most, at some 700 bytes each; beyond, the oldest are forgotten. A start reads
+    all of them, at some 5,000 a second."""
+
+
 class ClockSettings(Section):
     """How a partition's clock moves."""
 
@@ -198,9 +212,10 @@ class Settings(BaseSettings):
     schemas_dir: Path | None = None
     """A directory with further Avro schemas (.avsc) that producers write events with; none: only ours are known."""
     output_format: Literal["avro", "json"] = "avro"
-    """How changes and current tags are written."""
+    """How changes, current tags and answers to requests are written."""
     rules: RulesSettings = RulesSettings()
     tagger: TaggerSettings = TaggerSettings()
+    control: ControlSettings = ControlSettings()
     clock: ClockSettings = ClockSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

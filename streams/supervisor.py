@@ -19,7 +19,7 @@ __all__ = ["ROLES", "Supervisor"]
 
 _LOG = structlog.get_logger(__name__)
 
-ROLES: Final = ("tagger", "projector")
+ROLES: Final = ("tagger", "projector", "control")
 STOP_WITHIN_S: Final = 15.0
 """A step under way is finished first."""
 LOOK_EVERY_S: Final = 0.2

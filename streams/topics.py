@@ -31,9 +31,12 @@ __all__ = [
     "COMMANDS",
     "CURRENT",
     "DEAD_LETTERS",
+    "DECIDED",
     "EVENTS",
     "JOURNAL",
     "MOVED",
+    "REQUESTS",
+    "RESULTS",
     "TOPICS",
     "State",
     "Topic",
@@ -107,6 +110,23 @@ MOVED: Final = Topic(
     timestamps="CreateTime",
 )
 COMMANDS: Final = Topic("tags.commands", "manual assignments, model scores, erasures", "customer_id")
+REQUESTS: Final = Topic(
+    "tags.requests",
+    "requests to set or remove a tag by hand, from your systems and the commands",
+    "customer_id",
+    retention_ms=7 * DAY_MS,
+    # The newest segment is never deleted, and a request that was decided has to be remembered while it may be read.
+    segment_ms=DAY_MS,
+)
+RESULTS: Final = Topic("tags.requests.results", "the answers to requests", "customer_id", retention_ms=7 * DAY_MS)
+DECIDED: Final = Topic(
+    "tags.requests.decided",
+    "which requests were decided, and how: the control role's memory",
+    "partition:request_id",
+    cleanup="compact",
+    # All of it is read at each start of the control role, so what is forgotten should soon be gone.
+    segment_ms=3_600_000,
+)
 CHANGES: Final = Topic("tags.changes", "one change of one tag of one customer", "customer_id", retention_ms=30 * DAY_MS)
 CURRENT: Final = Topic(
     "tags.current",
@@ -126,7 +146,9 @@ DEAD_LETTERS: Final = Topic(
     max_message_bytes=2 * 1024 * 1024,
     aligned=False,
 )
-TOPICS: Final = (*EVENTS.values(), MOVED, DEAD_LETTERS, COMMANDS, CHANGES, CURRENT, JOURNAL)
+TOPICS: Final = (
+    *EVENTS.values(), MOVED, DEAD_LETTERS, REQUESTS, RESULTS, DECIDED, COMMANDS, CHANGES, CURRENT, JOURNAL
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

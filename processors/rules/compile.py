@@ -8,151 +8,34 @@ unit of what they are compared with: `sum(purchase.amount, 7d) >= 19.99` is `cen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterable
 
 import numpy as np
 
 from processors import interpret as vm
 from processors import layout as L
+from processors import series as kinds
 from processors.rules import program as G
 from processors.rules import tree as T
-from processors.rules.filters import FilterCompiler, names_currency
-from processors.rules.instructions import (
-    OPS,
-    Instruction,
-    Pools,
-    compare_numbers,
-    flip,
-    logic,
-    truth,
-    whole_threshold,
-)
+from processors.rules.conditions import ConditionCompiler
+from processors.rules.depend import before_in_group, dependencies, evaluation_order
+from processors.rules.filters import FilterCompiler, calendars_in, names_currency
+from processors.rules.instructions import Instruction, Pools
+from processors.rules.parts import nodes_of
 from processors.rules.program import I64, Program, pack
-from processors.rules.walk import aggregates_in, comparisons_in, conditions_of, entry_conditions, falling_in
+from processors.rules.reads import Read, ReadFinder
+from processors.rules.walk import conditions_of, entry_conditions, within_group
+from processors.rules.windows import TIME, Series, SeriesTable, newest, windows_of
+from processors.rules.zone import zone_tables
 from processors.series import EVER
-from processors.step import MEASURE_NONE, UNIT_REAL
+from processors.step import MEASURE_NONE, UNIT_REAL, UNIT_TEXT
 from processors.tagstate import NO_PROGRAM
 from schemas.events import EVENT_TYPES, FIELDS
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesKey:
-    """What makes two aggregates share a series, but for the measure: one without a sum joins any."""
-
-    event: str
-    where: T.Expr | None
-    pane_ms: int
-
-
-@dataclass(slots=True)
-class Series:
-    """A series while it is being laid out."""
-
-    key: SeriesKey
-    measure: str | None
-    windows: list[int]
 
 
 def is_timed(tag: T.Tag) -> bool:
     """Whether a tag's state is more than its value: it has timing, or a `leave` of its own."""
     return bool(tag.dwell_ms or tag.cooldown_ms or tag.expires_ms or tag.leave)
-
-
-def pane_ms_of(window_ms: int | None) -> int:
-    """Length of the panes of a window; `ever` has none, and goes with the hours."""
-    return L.MINUTE_MS if window_ms is not None and window_ms <= L.MINUTE_PANES_UP_TO_MS else L.HOUR_MS
-
-
-def window_of(aggregate: T.Aggregate) -> int:
-    """Length of the aggregate's window as the engine holds it."""
-    return EVER if aggregate.window_ms is None else aggregate.window_ms
-
-
-def measure_of(aggregate: T.Aggregate) -> str | None:
-    """Name of the field that is summed; `amount` and `amount_cents` are one."""
-    return "amount_cents" if aggregate.field == "amount" else aggregate.field
-
-
-class SeriesTable:
-    """The series of a rule set, and where each aggregate finds its value."""
-
-    def __init__(self, aggregates: Iterable[T.Aggregate]) -> None:
-        self._measures: dict[SeriesKey, list[str | None]] = {}
-        windows: dict[tuple[SeriesKey, str | None], set[int]] = {}
-        # sums first and `ever` last, so that what can join a series finds it
-        for a in sorted(dict.fromkeys(aggregates), key=lambda a: (a.func == "count", a.window_ms is None)):
-            place = self._place(a)
-            windows.setdefault(place, set()).add(window_of(a))
-        rank: dict[tuple[str, T.Expr | None], int] = {}
-        for key, _ in windows:
-            rank.setdefault((key.event, key.where), len(rank))
-        # series of one filter stand together, and filters of one event type
-        places = sorted(windows, key=lambda p: (EVENT_TYPES.index(p[0].event), rank[p[0].event, p[0].where]))
-        self.series = [Series(k, m, sorted(windows[k, m], key=lambda w: (w == EVER, w))) for k, m in places]
-        self._at = {place: i for i, place in enumerate(places)}
-
-    def _place(self, aggregate: T.Aggregate) -> tuple[SeriesKey, str | None]:
-        """The series of an aggregate: one of the same events and pane length, with its measure or, for a count, any."""
-        measure = measure_of(aggregate)
-        panes = [pane_ms_of(aggregate.window_ms)]
-        if aggregate.window_ms is None:
-            panes.append(L.MINUTE_MS)
-        for pane_ms in panes:
-            key = SeriesKey(aggregate.event, aggregate.where, pane_ms)
-            for m in self._measures.get(key, []):
-                if measure is None or m == measure:
-                    return key, m
-        key = SeriesKey(aggregate.event, aggregate.where, panes[0])
-        self._measures.setdefault(key, []).append(measure)
-        return key, measure
-
-    def locate(self, aggregate: T.Aggregate) -> tuple[int, int]:
-        """(series, metric) of an aggregate; metric is window << 1 | is sum."""
-        index = self._at[self._place(aggregate)]
-        return index, self.series[index].windows.index(window_of(aggregate)) << 1 | (aggregate.func == "sum")
-
-
-def unit_of(aggregate: T.Aggregate) -> int:
-    """Whole units in one: 1, 100 for money, 10^9 for reals."""
-    if aggregate.func == "count":
-        return 1
-    kind = next(f.kind for f in FIELDS[aggregate.event] if f.name == measure_of(aggregate))
-    if kind == "real":
-        return UNIT_REAL
-    return 100 if aggregate.field == "amount" else 1
-
-
-class ConditionCompiler:
-    """Conditions over windows to postfix instructions."""
-
-    def __init__(self, table: SeriesTable) -> None:
-        self._table = table
-
-    def compile(self, expr: T.Expr) -> list[Instruction]:
-        """Instructions that leave the truth of `expr` on the stack."""
-        match expr:
-            case T.Compare(op, T.Aggregate() as left, T.Number(value)):
-                return self._with_constant(left, op, value)
-            case T.Compare(op, T.Number(value), T.Aggregate() as right):
-                return self._with_constant(right, flip(op), value)
-            case T.Compare(op, T.Aggregate() as left, T.Aggregate() as right):
-                compare = (vm.OP_COMPARE, OPS[op], unit_of(left), unit_of(right), 0)
-                return [self._load(left), self._load(right), compare]
-            case T.Compare(op, T.Number(a), T.Number(b)):
-                return [truth(compare_numbers(op, a, b))]
-            case _:
-                return logic(expr, self.compile)
-
-    def _load(self, aggregate: T.Aggregate) -> Instruction:
-        return (vm.OP_LOAD, *self._table.locate(aggregate), 0, 0)
-
-    def _with_constant(self, aggregate: T.Aggregate, op: T.CompareOp, value: Fraction) -> list[Instruction]:
-        compared = whole_threshold(op, value * unit_of(aggregate))
-        if isinstance(compared, bool):
-            return [truth(compared)]
-        return [(vm.OP_WINDOW, *self._table.locate(aggregate), *compared)]
 
 
 class Code:
@@ -178,6 +61,24 @@ def _ints(values: Iterable[int]) -> I64:
     return np.fromiter(values, np.int64)
 
 
+class _Trials:
+    """Programs by which comparisons are tried out at other times."""
+
+    def __init__(self, compiler: ConditionCompiler, code: Code) -> None:
+        self._compiler = compiler
+        self._code = code
+        self._made: dict[tuple[T.Expr, T.Expr], int] = {}
+
+    def __call__(self, left: T.Expr, right: T.Expr) -> int:
+        """READ_FLOOR of a read that is TRIED."""
+        if (left, right) not in self._made:
+            start, end = self._code.add(self._compiler.compile(T.Compare("<=", left, right)))
+            again = self._code.add(self._compiler.compile(T.Compare(">=", left, right)))
+            assert again[1] - again[0] == end - start
+            self._made[left, right] = start << 20 | end - start
+        return self._made[left, right]
+
+
 def _filters(table: SeriesTable, code: Code, pools: Pools, currency: str) -> dict[int, I64]:
     """Filters of each event type, and the series that each feeds."""
     ranges: list[tuple[int, int]] = []
@@ -198,126 +99,143 @@ def _filters(table: SeriesTable, code: Code, pools: Pools, currency: str) -> dic
     }
 
 
+def _measure(s: Series) -> tuple[int, int, bool]:
+    """(place of the measured field, units in one, whether the default currency is to be known: to leave out amounts of
+    others, or to stand where there is none)."""
+    measure = s.key.measure
+    if measure is None:
+        return MEASURE_NONE, 1, False
+    if measure == TIME:
+        return vm.EVENT_TIME, 1, False
+    place = next(i for i, f in enumerate(FIELDS[s.key.event]) if f.name == measure)
+    kind = FIELDS[s.key.event][place].kind
+    mixed = measure == "currency" or (kind == "cents" and not names_currency(s.key.where))
+    return place, {"real": UNIT_REAL, "text": UNIT_TEXT}.get(kind, 1), mixed
+
+
 def _series(table: SeriesTable, pools: Pools, currency: str) -> dict[int, I64]:
     """Panes, measures and windows of each series."""
-    measures, units, currencies = [], [], []
-    for s in table.series:
-        names = [f.name for f in FIELDS[s.key.event]]
-        measures.append(MEASURE_NONE if s.measure is None else names.index(s.measure))
-        kind = None if s.measure is None else FIELDS[s.key.event][measures[-1]].kind
-        units.append(UNIT_REAL if kind == "real" else 1)
-        mixed = kind == "cents" and not names_currency(s.key.where)
-        currencies.append(pools.text(currency) if mixed else -1)
+    measures = [_measure(s) for s in table.series]
     windows = [w for s in table.series for w in s.windows]
     words = [L.CELL_WINDOWS + len(s.windows) * L.WINDOW_WORDS for s in table.series]
     of_type = [[i for i, s in enumerate(table.series) if s.key.event == event] for event in EVENT_TYPES]
+    links = [s.key.link for s in table.series]
 
     def longest(pane_ms: int) -> I64:
-        return _ints(
-            max((w for i in x for w in table.series[i].windows if w != EVER and pane_ms_of(w) == pane_ms), default=0)
+        lengths = [
+            [w for i in x if table.series[i].key.pane_ms == pane_ms for w in table.series[i].windows if w != EVER]
             for x in of_type
-        )
+        ]
+        return _ints(max(x, default=0) for x in lengths)
 
     return {
         G.TYPE_SERIES: _ints(len(x) for x in of_type),
         G.TYPE_WORDS: _ints(sum(words[i] for i in x) for x in of_type),
         G.TYPE_MINUTE_WINDOW: longest(L.MINUTE_MS),
         G.TYPE_HOUR_WINDOW: longest(L.HOUR_MS),
+        G.TYPE_MATCHES: _ints(sum(table.series[i].key.kind == kinds.MATCH for i in x) for x in of_type),
+        G.SERIES_KIND: _ints(s.key.kind for s in table.series),
         G.SERIES_PANE_MS: _ints(s.key.pane_ms for s in table.series),
-        G.SERIES_MEASURE: _ints(measures),
-        G.SERIES_UNIT: _ints(units),
-        G.SERIES_CURRENCY: _ints(currencies),
+        G.SERIES_MEASURE: _ints(place for place, _, _ in measures),
+        G.SERIES_UNIT: _ints(unit for _, unit, _ in measures),
+        G.SERIES_CURRENCY: _ints(pools.text(currency) if mixed else -1 for _, _, mixed in measures),
         G.SERIES_WINDOWS: _firsts(len(s.windows) for s in table.series),
         G.SERIES_WORDS: _ints(words),
         G.SERIES_SPAN_MS: _ints(max((w for w in s.windows if w != EVER), default=0) for s in table.series),
+        G.SERIES_LINK: _ints(-1 if link is None else table.locate(newest(link.first))[0] for link in links),
+        G.SERIES_WITHIN_MS: _ints(0 if link is None else link.within_ms for link in links),
         G.WINDOW_MS: _ints(windows),
     }
 
 
-def _tags(rule_set: T.RuleSet, table: SeriesTable, code: Code) -> dict[int, I64]:
-    """Conditions and timing of each tag, and which tags read each series."""
-    compiler = ConditionCompiler(table)
+def _tags(tags: list[T.Tag], table: SeriesTable, code: Code) -> dict[int, I64]:
+    """Conditions and timing of each tag."""
+    compiler = ConditionCompiler(table, tags)
     levels: list[tuple[int, int]] = []
     leaves: list[tuple[int, int]] = []
-    readers: list[set[int]] = [set() for _ in table.series]
-    for index, tag in enumerate(rule_set.tags):
+    for tag in tags:
         levels += [code.add(compiler.compile(c)) for c in entry_conditions(tag)]
         leaves.append((NO_PROGRAM, NO_PROGRAM) if tag.leave is None else code.add(compiler.compile(tag.leave)))
-        for condition in conditions_of(tag):
-            for aggregate in aggregates_in(condition):
-                readers[table.locate(aggregate)[0]].add(index)
-    words = [L.TIMED_TAG_WORDS if is_timed(t) else L.PLAIN_TAG_WORDS for t in rule_set.tags]
+    words = [L.TIMED_TAG_WORDS if is_timed(t) else L.PLAIN_TAG_WORDS for t in tags]
     return {
-        G.SERIES_TAGS: _firsts(len(r) for r in readers),
-        G.READERS: _ints(tag for r in readers for tag in sorted(r)),
         G.TAG_WORDS: _ints(words),
-        G.TAG_LEVELS: _firsts(max(1, len(t.tiers)) for t in rule_set.tags),
+        G.TAG_LEVELS: _firsts(max(1, len(t.tiers)) for t in tags),
         G.LEVEL_START: _ints(a for a, _ in levels),
         G.LEVEL_END: _ints(b for _, b in levels),
         G.LEAVE_START: _ints(a for a, _ in leaves),
         G.LEAVE_END: _ints(b for _, b in leaves),
-        G.TAG_DWELL_MS: _ints(t.dwell_ms for t in rule_set.tags),
-        G.TAG_COOLDOWN_MS: _ints(t.cooldown_ms for t in rule_set.tags),
-        G.TAG_TERM_MS: _ints(t.expires_ms or 0 for t in rule_set.tags),
+        G.TAG_DWELL_MS: _ints(t.dwell_ms for t in tags),
+        G.TAG_COOLDOWN_MS: _ints(t.cooldown_ms for t in tags),
+        G.TAG_TERM_MS: _ints(t.expires_ms or 0 for t in tags),
         G.DEFAULT_TAGS: _ints([]),
     }
 
 
-Read = tuple[int, int, int]
-"""Series, metric, and the value below which falling matters."""
+def _order(rule_set: T.RuleSet, tags: list[T.Tag], table: SeriesTable) -> dict[int, I64]:
+    """The order of evaluation, and who is to be evaluated when a series or another tag has changed."""
+    order = evaluation_order(rule_set.tags)
+    ranks = {index: rank for rank, index in enumerate(order)}
+    index_of = {tag.id: index for index, tag in enumerate(tags)}
+    readers: list[set[int]] = [set() for _ in table.series]
+    for index, tag in enumerate(tags):
+        for condition in conditions_of(tag):
+            for node in nodes_of(condition):
+                for window in windows_of(node):
+                    readers[table.locate(window)[0]].add(ranks[index])
+    dependents: list[set[int]] = [set() for _ in tags]
+    for tag_id, seen in dependencies(rule_set.tags).items():
+        for other in seen:
+            dependents[index_of[other]].add(ranks[index_of[tag_id]])
+    return {
+        G.TAG_RANK: _ints(ranks[index] for index in range(len(tags))),
+        G.RANKED_TAGS: _ints(order),
+        G.SERIES_TAGS: _firsts(len(r) for r in readers),
+        G.READERS: _ints(rank for r in readers for rank in sorted(r)),
+        G.TAG_DEPENDENTS: _firsts(len(d) for d in dependents),
+        G.DEPENDENTS: _ints(rank for d in dependents for rank in sorted(d)),
+    }
 
 
-def _reads_of(leaf: T.Compare, fallen: Iterable[T.Aggregate], table: SeriesTable) -> Iterator[Read]:
-    """Reads of a comparison for those of its aggregates that may fall."""
-    for aggregate in fallen:
-        floors = [G.ANY_FALL]
-        number = leaf.right if aggregate is leaf.left else leaf.left
-        if isinstance(number, T.Number):
-            op = leaf.op if aggregate is leaf.left else flip(leaf.op)
-            compared = whole_threshold(op, number.value * unit_of(aggregate))
-            floors = [] if isinstance(compared, bool) else _floors(*compared)
-        for floor in floors:
-            yield (*table.locate(aggregate), floor)
-
-
-def _floors(op: int, value: int) -> list[int]:
-    """Falling below which values can change the truth of `x op value`."""
-    if op in (vm.GE, vm.LT):
-        return [value]
-    above = min(value + 1, G.ANY_FALL)
-    return [above] if op in (vm.GT, vm.LE) else [value, above]
-
-
-def _reads(rule_set: T.RuleSet, table: SeriesTable) -> dict[int, I64]:
-    """What may fall and so change a tag that is not simply out; and what, by falling, can let a tag enter."""
+def _reads(tags: list[T.Tag], table: SeriesTable, code: Code) -> dict[int, I64]:
+    """What time may do to a tag that is not simply out; and what of it can let a tag enter."""
+    finder = ReadFinder(table, _Trials(ConditionCompiler(table, tags), code))
     of_tags: list[list[Read]] = []
     eager: set[Read] = set()
-    for tag in rule_set.tags:
-        leaves = [leaf for c in conditions_of(tag) for leaf in comparisons_in(c)]
-        of_tags.append(sorted({read for leaf in leaves for read in _reads_of(leaf, aggregates_in(leaf), table)}))
+    for tag in tags:
+        found = {read for c in conditions_of(tag) for fading in finder.fading_in(c) for read in fading.reads}
+        of_tags.append(sorted(read for read in found if read.metric >= 0))
         for condition in entry_conditions(tag):
-            for leaf, fallen in falling_in(condition):
-                eager.update(_reads_of(leaf, fallen, table))
-    of_series = [sorted(read for read in eager if read[0] == i) for i in range(len(table.series))]
+            for fading in finder.fading_in(condition):
+                if fading.eager:
+                    eager |= fading.reads
+        # time since something passes its bound without anything leaving: that is looked at for each customer alike
+        eager |= {read for read in found if read.metric < 0}
+    of_series = [sorted(read for read in eager if read.series == i) for i in range(len(table.series))]
     reads = [read for group in (*of_tags, *of_series) for read in group]
     return {
         G.TAG_READS: _firsts(len(group) for group in of_tags),
         G.SERIES_EAGER: sum(len(group) for group in of_tags) + _firsts(len(group) for group in of_series),
-        G.READ_SERIES: _ints(series for series, _, _ in reads),
-        G.READ_METRIC: _ints(metric for _, metric, _ in reads),
-        G.READ_FLOOR: _ints(floor for _, _, floor in reads),
+        G.READ_SERIES: _ints(read.series for read in reads),
+        G.READ_METRIC: _ints(read.metric for read in reads),
+        G.READ_FLOOR: _ints(read.floor for read in reads),
     }
 
 
 def compile_rules(rule_set: T.RuleSet) -> Program:
     """The program of a checked rule set; tags keep their index."""
-    conditions = [c for tag in rule_set.tags for c in conditions_of(tag)]
-    table = SeriesTable([a for c in conditions for a in aggregates_in(c)])
+    before = before_in_group(rule_set.tags)
+    tags = [within_group(tag, before[tag.id]) for tag in rule_set.tags]
+    nodes = [node for tag in tags for c in conditions_of(tag) for node in nodes_of(c)]
+    windows = [window for node in nodes for window in windows_of(node)]
+    table = SeriesTable([*windows, *(newest(w.key.link.first) for w in windows if w.key.link is not None)])
     code, pools = Code(), Pools()
     parts = _filters(table, code, pools, rule_set.default_currency)
     parts |= _series(table, pools, rule_set.default_currency)
-    parts |= _tags(rule_set, table, code)
-    parts |= _reads(rule_set, table)
+    parts |= _tags(tags, table, code)
+    parts |= _order(rule_set, tags, table)
+    parts |= _reads(tags, table, code)
+    zoned = any(calendars_in(s.key.where) for s in table.series)
+    parts[G.ZONE_FROM], parts[G.ZONE_OFFSET] = zone_tables(rule_set.time_zone if zoned else "UTC")
     parts[G.CODE] = np.array(code.instructions, np.int64).reshape(-1, vm.CODE_WORDS)
     parts[G.TEXT_AT] = _firsts(len(t) for t in pools.texts)
     texts = np.frombuffer(b"".join(pools.texts) or b"\0", np.uint8).copy()
@@ -327,12 +245,13 @@ def compile_rules(rule_set: T.RuleSet) -> Program:
 
 
 def _true_by_default(g: I64) -> I64:
-    """Tags of which a level holds for a customer of whom nothing is known: a row of zeros is such a one."""
+    """Ranks of tags of which a level holds for a customer of whom nothing is known: a row of zeros is such a one."""
     m = np.zeros(L.R_WORDS + L.ROW_WORDS, np.int64)
     m32 = m.view(np.int32)
     return _ints(
-        tag
-        for tag in range(g[G.TAG_COUNT])
+        rank
+        for rank in range(g[G.TAG_COUNT])
+        for tag in (int(G.look(g, G.RANKED_TAGS, rank)),)
         if any(
             vm.holds(m, m32, g, G.look(g, G.LEVEL_START, i), G.look(g, G.LEVEL_END, i), L.R_WORDS)
             for i in range(G.look(g, G.TAG_LEVELS, tag), G.look(g, G.TAG_LEVELS, tag + 1))

@@ -51,6 +51,20 @@ def _dump(expr: T.Expr) -> tuple[str, int]:
             return name, _OPERAND
         case T.Aggregate():
             return _aggregate(expr), _OPERAND
+        case T.Ratio(left, right):
+            return f"ratio({dump(left)}, {dump(right)})", _OPERAND
+        case T.Trend(item):
+            return f"trend({dump(item)})", _OPERAND
+        case T.Present(item):
+            return f"present({dump(item)})", _OPERAND
+        case T.Calendar(unit, field):
+            return f"{unit}({field})", _OPERAND
+        case T.TagRef(tag):
+            return f"tag({dump_text(tag)})", _OPERAND
+        case T.StartsWith(left, prefix):
+            return f"{_within(left, _OPERAND)} starts_with {dump(prefix)}", _COMPARE
+        case T.Sequence():
+            return _sequence(expr), _COMPARE
         case T.Compare(op, left, right):
             return f"{_within(left, _OPERAND)} {op} {_within(right, _OPERAND)}", _COMPARE
         case T.Member(left, values, negated):
@@ -71,7 +85,17 @@ def _within(expr: T.Expr, tightness: int) -> str:
 
 
 def _aggregate(expr: T.Aggregate) -> str:
-    source = expr.event if expr.field is None else f"{expr.event}.{expr.field}"
-    where = "" if expr.where is None else f" where {dump(expr.where)}"
+    source = _filtered(expr.event if expr.field is None else f"{expr.event}.{expr.field}", expr.where)
+    if expr.func == "days_since":
+        return f"days_since({source})"
     window = "ever" if expr.window_ms is None else write_length(expr.window_ms)
-    return f"{expr.func}({source}{where}, {window})"
+    return f"{expr.func}({source}, {window})"
+
+
+def _sequence(expr: T.Sequence) -> str:
+    first, second = (_filtered(each.event, each.where) for each in (expr.first, expr.second))
+    return f"{first} then {'no ' if expr.negated else ''}{second} within {write_length(expr.within_ms)}"
+
+
+def _filtered(source: str, where: T.Expr | None) -> str:
+    return source if where is None else f"{source} where {dump(where)}"

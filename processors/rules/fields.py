@@ -10,6 +10,9 @@ from schemas.events import FIELDS, Field
 CENTS: Final = 100
 """Cents in one unit of `amount`."""
 
+EVENT_TIME: Final = "event_time"
+"""The time that every event has; it is no column among the fields."""
+
 
 def field_of(event: str, name: str) -> Field | None:
     """The stored field behind a name in a rule; None if the event has no such field."""
@@ -21,6 +24,11 @@ def names_of(event: str) -> list[str]:
     """Every name that a rule may use for a field of `event`."""
     names = [f.name for f in FIELDS[event]]
     return ["amount", *names] if "amount_cents" in names else names
+
+
+def times_of(event: str) -> list[str]:
+    """Every time of `event` that `hour` and `weekday` may take."""
+    return [EVENT_TIME, *(f.name for f in FIELDS[event] if f.kind == "time")]
 
 
 def is_numeric(field: Field) -> bool:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from processors import interpret as vm
 from processors.rules import tree as T
 from processors.rules.instructions import OPS, Instruction, Pools, compare_numbers, flip, logic, truth, whole_threshold
+from processors.rules.parts import nodes_of
 from schemas.events import FIELDS, KINDS, Field
 
 CENTS = 100
@@ -23,6 +24,20 @@ class FilterCompiler:
     def compile(self, expr: T.Expr) -> list[Instruction]:
         """Instructions that leave the truth of `expr` on the stack."""
         match expr:
+            case T.Present(T.FieldRef("currency" | "kind")):
+                # a missing one means the default one
+                return [truth(True)]
+            case T.Present(T.FieldRef(name)):
+                return [(vm.OP_HAS, self._field(name)[0], 0, 0, 0)]
+            case T.StartsWith(T.FieldRef(name), T.Text(prefix)):
+                if_missing = name == "currency" and self._default_currency.startswith(prefix)
+                return [(vm.OP_PREFIX, self._field(name)[0], self._pools.text(prefix), 0, int(if_missing))]
+            case T.Compare(op, T.Calendar() as left, T.Number(value)):
+                return [self._calendar(op, left, value)]
+            case T.Compare(op, T.Number(value), T.Calendar() as right):
+                return [self._calendar(flip(op), right, value)]
+            case T.Member(T.Calendar() as left, values, negated):
+                return self._any(negated, [self._calendar("!=" if negated else "==", left, v.value) for v in values])
             case T.Compare(op, T.FieldRef() as left, T.FieldRef() as right):
                 return [self._two_fields(op, left.name, right.name)]
             case T.Compare(op, T.FieldRef(name), T.Text() | T.Number() as constant):
@@ -35,12 +50,24 @@ class FilterCompiler:
                 return [truth((a == b) == (op == "=="))]
             case T.Member(T.FieldRef(name), values, negated):
                 op = "!=" if negated else "=="
-                tests = [self._with_constant(op, name, v) for v in values]
-                if len(tests) == 1:
-                    return tests
-                return [*tests, (vm.OP_AND if negated else vm.OP_OR, len(tests), 0, 0, 0)]
+                return self._any(negated, [self._with_constant(op, name, v) for v in values])
             case _:
                 return logic(expr, self.compile)
+
+    def _any(self, negated: bool, tests: list[Instruction]) -> list[Instruction]:
+        """One of the tests holds, or, negated, all do."""
+        if len(tests) == 1:
+            return tests
+        return [*tests, (vm.OP_AND if negated else vm.OP_OR, len(tests), 0, 0, 0)]
+
+    def _calendar(self, op: T.CompareOp, time: T.Calendar, value: Fraction | str) -> Instruction:
+        """The hour or weekday of a time against a constant; none is below 0."""
+        assert isinstance(value, Fraction)
+        place = vm.EVENT_TIME if time.field == "event_time" else self._field(time.field)[0]
+        compared = whole_threshold(op, value)
+        if isinstance(compared, bool):
+            compared = (vm.GE if compared else vm.LT, 0)
+        return (vm.OP_CALENDAR, place, int(time.unit == "weekday"), *compared)
 
     def _field(self, name: str) -> tuple[int, Field, int]:
         """(position, field, whole units in one; 0 for a real) of a field as rules name it."""
@@ -80,17 +107,11 @@ class FilterCompiler:
         return (vm.OP_NUMBER_FIELDS, a, b, OPS[op], unit_a << 32 | unit_b)
 
 
+def calendars_in(expr: T.Expr | None) -> bool:
+    """Whether a filter asks for the hour or the weekday."""
+    return any(isinstance(node, T.Calendar) for node in nodes_of(expr))
+
+
 def names_currency(expr: T.Expr | None) -> bool:
     """Whether a filter says itself which currencies it wants."""
-    match expr:
-        case T.FieldRef(name):
-            return name == "currency"
-        case T.Compare():
-            return names_currency(expr.left) or names_currency(expr.right)
-        case T.Member():
-            return names_currency(expr.left)
-        case T.Not():
-            return names_currency(expr.item)
-        case T.And() | T.Or():
-            return any(names_currency(i) for i in expr.items)
-    return False
+    return any(isinstance(node, T.FieldRef) and node.name == "currency" for node in nodes_of(expr))

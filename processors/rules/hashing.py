@@ -21,23 +21,29 @@ _HEX_DIGITS: Final = 16
 
 
 def version_of(tags: Sequence[T.Tag], time_zone: str, default_currency: str) -> str:
-    """Hash of the logic: conditions, levels and their order, timing, zone and currency."""
+    """Hash of the logic: conditions, levels and their order, timing, exclusive groups, zone and currency."""
     logic = {
         "format": _FORMAT,
         "time_zone": time_zone,
         "default_currency": default_currency,
-        "tags": {tag.id: _logic(tag) for tag in tags},
+        "tags": {tag.id: logic_of(tag) for tag in tags},
     }
     return _hash(logic)
 
 
 def text_hash_of(tags: Sequence[T.Tag]) -> str:
-    """Hash of everything else that was written: names, texts, class, category, colour, the wording, the examples."""
+    """Hash of everything else that was written: names, texts, class, category, colour, the wording, the examples, who
+    answers for the tag and what stands above it.
+    """
     return _hash({tag.id: _text(tag) for tag in tags})
 
 
-def _logic(tag: T.Tag) -> dict[str, Any]:
-    return {
+def logic_of(tag: T.Tag) -> dict[str, Any]:
+    """What a tag decides by, apart from its id. A key that came later is there only where it is given.
+
+    So rules that do not use it keep their version.
+    """
+    logic = {
         "when": _dump(tag.when),
         "leave": _dump(tag.leave),
         "tier": [[level.name, dump(level.when)] for level in tag.tiers],
@@ -45,9 +51,16 @@ def _logic(tag: T.Tag) -> dict[str, Any]:
         "cooldown_ms": tag.cooldown_ms,
         "expires_ms": tag.expires_ms,
     }
+    return logic if tag.exclusive is None else logic | {"exclusive": tag.exclusive, "rank": tag.rank}
 
 
 def _text(tag: T.Tag) -> dict[str, Any]:
+    later = {
+        "parent": tag.parent,
+        "owner": tag.owner,
+        "review_by": tag.review_by,
+        "sensitive": tag.sensitive or None,
+    }
     return {
         "name": tag.name,
         "describe": tag.describe,
@@ -56,6 +69,7 @@ def _text(tag: T.Tag) -> dict[str, Any]:
         "colour": tag.colour,
         "source": tag.source,
         "examples": [_example(e) for e in tag.examples],
+        **{key: value for key, value in later.items() if value is not None},
     }
 
 

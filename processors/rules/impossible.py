@@ -13,9 +13,14 @@ from typing import Final
 from processors.rules import tree as T
 from processors.rules.dump import dump
 from processors.rules.fields import field_of, is_numeric, step_of
+from processors.rules.parts import filters_of, nodes_of, parts_of
 from processors.rules.problems import problem
 from schemas.errors import RuleError
 
+_Subject = T.Aggregate | T.Ratio | T.Trend | T.FieldRef | T.Calendar
+"""What has a number."""
+
+_CALENDAR: Final = {"hour": (0, 23), "weekday": (1, 7)}
 _FLIPPED: Final[dict[T.CompareOp, T.CompareOp]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -49,7 +54,7 @@ class _Range:
 class _Bound:
     """A comparison with a constant, the constant on the right."""
 
-    subject: T.Expr
+    subject: _Subject
     op: T.CompareOp
     value: Fraction
 
@@ -107,44 +112,101 @@ def _condition(expr: T.Expr, event: str | None) -> Iterator[RuleError]:
             yield from _exclusive(items, event)
             for item in items:
                 yield from _condition(item, event)
-        case T.Or(items):
-            for item in items:
-                yield from _condition(item, event)
-        case T.Not(item):
-            yield from _condition(item, event)
-        case T.Compare(_, left, right):
-            for side in (left, right):
-                if isinstance(side, T.Aggregate) and side.where is not None:
-                    yield from _condition(side.where, side.event)
+        case T.Or() | T.Not():
+            for part in parts_of(expr):
+                yield from _condition(part, event)
+        case _:
+            for node in nodes_of(expr):
+                for where, owner in zip(filters_of(node), _owners_of(node), strict=True):
+                    yield from _condition(where, owner)
+            yield from _single(expr, event)
+
+
+def _owners_of(node: T.Expr) -> list[str]:
+    """The event types whose filters `filters_of` has, in the same order."""
+    if isinstance(node, T.Sequence):
+        return [each.event for each in (node.first, node.second) if each.where is not None]
+    return [node.event] if isinstance(node, T.Aggregate) and node.where is not None else []
+
+
+def _single(expr: T.Expr, event: str | None) -> Iterator[RuleError]:
+    """Warnings about one test by itself."""
+    match expr:
+        case T.Compare():
             yield from _comparison(expr, event)
+        case T.Present(T.Trend()) | T.Present(T.Aggregate("count" | "sum")):
+            yield problem("TS-R902", f"`{dump(expr)}` is always true: it is never missing", expr.span)
+        case T.StartsWith(left, T.Text("")):
+            cure = f"Write present({dump(left)})"
+            yield problem("TS-R902", f"`{dump(expr)}` is always true of an event that has the field", expr.span, cure)
+        case T.Member(T.Calendar() as subject, values):
+            outside = [v for v in values if isinstance(v, T.Number) and not _can_be(subject, event, v.value)]
+            for value in outside:
+                yield problem("TS-R901", f"`{dump(subject)}` is never {dump(value)}", value.span)
+
+
+def _can_be(subject: _Subject, event: str | None, value: Fraction) -> bool:
+    values, step = _possible(subject, event) or (_Range(), None)
+    on_step = step is None or (value / step).denominator == 1
+    return on_step and not values.meets(_Range(value, value)).is_empty
 
 
 def _bound(expr: T.Expr) -> _Bound | None:
     match expr:
-        case T.Compare(op, (T.Aggregate() | T.FieldRef()) as subject, T.Number(value)):
+        case T.Compare(op, subject, T.Number(value)) if isinstance(subject, _Subject):
             return _Bound(subject, op, value)
-        case T.Compare(op, T.Number(value), (T.Aggregate() | T.FieldRef()) as subject):
+        case T.Compare(op, T.Number(value), subject) if isinstance(subject, _Subject):
             return _Bound(subject, _FLIPPED[op], value)
     return None
 
 
-def _possible(subject: T.Expr, event: str | None) -> tuple[_Range, Fraction | None] | None:
-    """(range, step) of what an aggregate or a field can be; None if nothing is known."""
-    if isinstance(subject, T.Aggregate) and subject.func == "count":
-        return _Range(low=Fraction(0)), Fraction(1)
-    name = subject.field if isinstance(subject, T.Aggregate) else getattr(subject, "name", None)
-    owner = subject.event if isinstance(subject, T.Aggregate) else event
-    field = field_of(owner, name) if owner is not None and name is not None else None
-    if field is None or name is None or not is_numeric(field):
+def _possible(subject: _Subject, event: str | None) -> tuple[_Range, Fraction | None] | None:
+    """(range, step) of what a value or a field can be; None if nothing is known."""
+    match subject:
+        case T.Calendar(unit):
+            low, high = _CALENDAR[unit]
+            return _Range(Fraction(low), Fraction(high)), Fraction(1)
+        case T.Aggregate("count"):
+            return _Range(low=Fraction(0)), Fraction(1)
+        case T.Aggregate("days_since" | "interval"):
+            return _Range(low=Fraction(0)), None
+        case T.Trend(item):
+            known = _possible(item, None)
+            return None if known is None else (_Range(), known[1])
+        case T.Aggregate(func, owner, str(name)):
+            known = _field_range(owner, name)
+            return None if known is None else _of_many(func, *known)
+        case T.FieldRef(name) if event is not None:
+            return _field_range(event, name)
+    return None
+
+
+def _field_range(event: str, name: str) -> tuple[_Range, Fraction | None] | None:
+    field = field_of(event, name)
+    if field is None or not is_numeric(field):
         return None
-    step = step_of(name, field)
     low = None if field.low is None else Fraction(field.low)
     high = None if field.high is None else Fraction(field.high)
-    if isinstance(subject, T.FieldRef):
-        return _Range(low, high), step
+    return _Range(low, high), step_of(name, field)
+
+
+def _of_many(func: T.Func, one: _Range, step: Fraction | None) -> tuple[_Range, Fraction | None]:
+    """(range, step) of an aggregate over values of which each is in `one`."""
+    if func != "sum":
+        return one, None if func == "avg" else step
     # any number of values may be summed, none among them: only the sign of the limits carries over
-    keeps_low, keeps_high = low is not None and low >= 0, high is not None and high <= 0
+    keeps_low, keeps_high = one.low is not None and one.low >= 0, one.high is not None and one.high <= 0
     return _Range(Fraction(0) if keeps_low else None, Fraction(0) if keeps_high else None), step
+
+
+def _often(subject: _Subject) -> str:
+    """To what `always` is limited: a comparison with something missing is false."""
+    match subject:
+        case T.Aggregate("count" | "sum") | T.Trend() | T.Calendar(_, "event_time"):
+            return ""
+        case T.FieldRef() | T.Calendar():
+            return " of an event that has the field"
+    return " unless the value is missing"
 
 
 def _comparison(expr: T.Compare, event: str | None) -> Iterator[RuleError]:
@@ -162,8 +224,10 @@ def _comparison(expr: T.Compare, event: str | None) -> Iterator[RuleError]:
     if nowhere:
         yield problem("TS-R901", f"`{dump(expr)}` can never be true", expr.span)
     elif everywhere:
-        where = " of an event that has the field" if isinstance(bound.subject, T.FieldRef) else ""
-        yield problem("TS-R902", f"`{dump(expr)}` is always true{where}", expr.span)
+        missing = _often(bound.subject)
+        asked = T.FieldRef(bound.subject.field) if isinstance(bound.subject, T.Calendar) else bound.subject
+        cure = f"Write present({dump(asked)})" if missing else None
+        yield problem("TS-R902", f"`{dump(expr)}` is always true{missing}", expr.span, cure)
 
 
 def _exclusive(items: Sequence[T.Expr], event: str | None) -> Iterator[RuleError]:

@@ -14,12 +14,15 @@ MIN_WINDOW_MS: Final = MINUTE_MS
 MAX_WINDOW_MS: Final = 400 * DAY_MS
 """A year and a month, to compare with last year's season; also the longest timing and how far examples look."""
 
+MAX_TREND_MS: Final = 200 * DAY_MS
+"""Longest window of a trend, which looks back twice as far."""
+
 MAX_EXPRESSION_CHARS: Final = 4_000
 """Some hundred conditions. More is a list of products that belongs into the events as a category."""
 MAX_EXPRESSION_DEPTH: Final = 32
 """Nesting of one expression; what people write stays below 6, and the checks may recurse safely."""
 MAX_AGGREGATES: Final = 64
-"""Aggregates in one expression: each is a running value per customer."""
+"""Values in one expression, each kept running for every customer; a trend and a sequence count as two."""
 MAX_LIST_VALUES: Final = 100
 """Values in one `in [...]`; each is one comparison per event."""
 MAX_PENDING_TERMS: Final = 200
@@ -35,6 +38,11 @@ MAX_TAGS: Final = 10_000
 """Tags in a rule set, the size at which the engine is measured."""
 MAX_LEVELS: Final = 32
 """Levels of one tier."""
+MAX_GROUP_TAGS: Final = 100
+"""Tags of one exclusive group: each looks at all that come before it, so the cost is the square."""
+MAX_RANK_DIGITS: Final = 6
+"""Digits of a rank."""
+MAX_OWNER_CHARS: Final = 100
 MAX_EXAMPLES: Final = 100
 """Examples of one tag."""
 MAX_EXAMPLE_LINES: Final = 1_000

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from processors.rules import limits
 from processors.rules import tree as T
+from processors.rules.cross import cross_errors, cross_warnings, with_ranks
 from processors.rules.hashing import text_hash_of, version_of
+from processors.rules.notes import Notes
 from processors.rules.problems import RuleErrors, is_warning
 from processors.rules.tag_reader import read_tag
 from processors.rules.yaml_nodes import Node, Sequence, Source, read_yaml
@@ -37,11 +40,17 @@ def load_rules(files: Mapping[str, str], *, time_zone: str, default_currency: st
     return loaded.rule_set
 
 
-def read_rules(files: Mapping[str, str], *, time_zone: str, default_currency: str) -> Loaded:
-    """As `load_rules`, but errors and warnings are returned, not raised."""
+def read_rules(
+    files: Mapping[str, str], *, time_zone: str, default_currency: str, today: datetime.date | None = None
+) -> Loaded:
+    """As `load_rules`, but errors and warnings are returned, not raised.
+
+    With `today` there are also warnings of tags whose review is overdue.
+    """
     problems: list[RuleError] = []
     tags: dict[str, T.Tag] = {}
     seen: dict[str, str] = {}
+    notes = Notes()
     defined = 0
     for file in sorted(files):
         source = Source(file, files[file].replace("\r\n", "\n").replace("\r", "\n"))
@@ -52,11 +61,16 @@ def read_rules(files: Mapping[str, str], *, time_zone: str, default_currency: st
                 problems.append(source.problem("TS-R506", message, node.start))
                 break
             _check_unique(source, node, seen, problems)
-            tag = read_tag(source, node, problems)
+            tag = read_tag(source, node, problems, notes)
             if tag is not None:
                 tags[tag.id] = tag
         if defined > limits.MAX_TAGS:
             break
+    tags = {tag.id: tag for tag in with_ranks(list(tags.values()), notes.ranked)}
+    problems += cross_errors(tags, seen.keys(), notes)
+    if all(map(is_warning, problems)):
+        # of tags that could not be read nothing is known, and a warning may well be wrong
+        problems += cross_warnings(tags, notes, today)
     problems.sort(key=lambda e: (e.file or "", e.line or 0, e.column or 0))
     errors = tuple(e for e in problems if not is_warning(e))
     warnings = tuple(e for e in problems if is_warning(e))

@@ -9,216 +9,161 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
-from typing import Final, NoReturn, cast, get_args
+from typing import Final, Literal, NoReturn, cast, get_args
 
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import Token, Tree
 
 from processors.rules import limits
 from processors.rules import tree as T
 from processors.rules.durations import WINDOW_UNITS, read_length
+from processors.rules.fields import EVENT_TIME
 from processors.rules.problems import problem
 from processors.rules.suggest import did_you_mean, nearest
+from processors.rules.syntax import LATER_FUNCTIONS, Node, read_syntax, span_of, token_span
 
-_Node = Tree[Token]
-
-_GRAMMAR: Final = Lark(
-    Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8"),
-    parser="lalr",
-    propagate_positions=True,
-    maybe_placeholders=False,
-)
-
-_LATER_FUNCTIONS: Final = frozenset({
-    "avg", "min", "max", "distinct", "first", "last", "top", "ratio", "trend", "days_since", "interval", "hour",
-    "weekday", "age", "present", "tag",
-})  # fmt: skip
-_LATER_WORDS: Final = frozenset({"then", "within", "by", "no", "starts_with"})
 _COMPARISONS: Final = get_args(T.CompareOp)
 _MEANT: Final = {"=": "==", "===": "==", "<>": "!=", "!==": "!=", "=>": ">=", "=<": "<=", "!": "not"}
-_CHARACTER_CURES: Final = {
-    "&": "Write `and`",
-    "|": "Write `or`",
-    "“": 'Use the ASCII quote "',
-    "”": 'Use the ASCII quote "',
-    "‘": 'Use the ASCII quote "',
-    "’": 'Use the ASCII quote "',
-    "，": "Use the ASCII comma ,",
-    "（": "Use the ASCII parenthesis (",
-    "）": "Use the ASCII parenthesis )",
-    "【": "Use the ASCII bracket [",
-    "】": "Use the ASCII bracket ]",
-    "＝": "Write ==",
-    "＞": "Use the ASCII sign >",
-    "＜": "Use the ASCII sign <",
-    "+": "Aggregates are compared, not added; join comparisons by `and`, `or`",
-    "*": "Aggregates are compared, not multiplied; move the factor into the number",
-    "/": "Write the number out: 0.5 for 1/2",
-    "%": "Write the number out: 0.1 for 10%",
-}  # fmt: skip
 _ESCAPES: Final = {"n": "\n", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
+_CALENDAR: Final = ("hour", "weekday")
+_FILTERED: Final = ("filtered", "filtered_event")
 
 
 def parse(text: str) -> T.Expr:
     """The tree of an expression; `and` within `and` is one list, and so for `or`.
 
-    Raises RuleError (TS-R1xx, TS-R5xx) with the span of the first fault in `text`.
+    Raises RuleError (TS-R1xx, TS-R5xx, and TS-R2xx for what the tree cannot hold) with the span of the first fault.
     """
-    if len(text) > limits.MAX_EXPRESSION_CHARS:
-        message = f"The expression has {len(text)} characters; {limits.MAX_EXPRESSION_CHARS} is the most"
-        raise problem("TS-R501", message, T.Span(0, len(text.split("\n", 1)[0])))
-    try:
-        root = _GRAMMAR.parse(text)
-    except UnexpectedInput as error:
-        _refuse_syntax(text, error)
-    _refuse_depth(root)
-    return _expr(root)
+    return _expr(read_syntax(text))
 
 
-# --- what the grammar refused -----------------------------------------------------------------------------------------
-
-
-def _refuse_syntax(text: str, error: UnexpectedInput) -> NoReturn:
-    """Turn the parser's error into ours. Its messages list terminals; ours say what to do."""
-    if isinstance(error, UnexpectedCharacters):
-        _refuse_character(text, cast(int, error.pos_in_stream))
-    token = error.token if isinstance(error, UnexpectedToken) else Token("$END", "")
-    if token.type == "$END":
-        end = len(text.rstrip())
-        message = "The expression ends too early" if end else "The expression is empty"
-        raise problem("TS-R101", message, T.Span(end, end + 1), _missing(error))
-    _refuse_token(token, T.Span(token.start_pos or 0, token.end_pos or 0), error)
-
-
-def _refuse_character(text: str, at: int) -> NoReturn:
-    char = text[at]
-    if char in "\"'":
-        raise problem("TS-R108", "The text is not closed by a quote on the same line", T.Span(at, len(text)))
-    message = f"The character {char} has no meaning here"
-    raise problem("TS-R102", message, T.Span(at, at + 1), _CHARACTER_CURES.get(char))
-
-
-def _refuse_token(token: Token, span: T.Span, error: UnexpectedInput) -> NoReturn:
-    word = str(token)
-    if word in _LATER_WORDS or word in _LATER_FUNCTIONS:
-        raise problem("TS-R104", f"`{word}` is not yet supported in this version", span)
-    if token.type == "WHERE":
-        raise problem("TS-R111", "`where` stands where it cannot", span)
-    if word == "!":
-        raise problem("TS-R107", "`!` is no sign of the language", span, "Write `not`")
-    lower = word.lower()
-    if token.type == "NAME" and lower in ("and", "or", "not", "in", "where"):
-        raise problem("TS-R101", f"`{word}` is written in small letters", span, f"Write `{lower}`")
-    raise problem("TS-R101", f"`{word}` cannot stand here", span, _missing(error))
-
-
-def _missing(error: UnexpectedInput) -> str | None:
-    """A cure if only one thing can be missing; None for the catalogue's general one."""
-    expected: set[str] = getattr(error, "expected", None) or set()
-    if "RPAR" in expected and "COMMA" in expected:
-        return "Add a comma and a window, or close the parenthesis"
-    if "RPAR" in expected and "NAME" not in expected:
-        return "Close the parenthesis"
-    if "RSQB" in expected:
-        return "Close the list with ], and put commas between its values"
-    if "NAME" in expected:
-        return "Here a condition, an aggregate or a value must stand"
-    return None
-
-
-def _refuse_depth(root: _Node) -> None:
-    """Bound the depth before anything recurses."""
-    pending = [(root, 1)]
-    while pending:
-        node, depth = pending.pop()
-        if depth > limits.MAX_EXPRESSION_DEPTH:
-            message = f"The expression is nested deeper than {limits.MAX_EXPRESSION_DEPTH} levels"
-            raise problem("TS-R502", message, _span(node))
-        pending += [(child, depth + 1) for child in node.children if isinstance(child, Tree)]
-
-
-# --- what the grammar let through -------------------------------------------------------------------------------------
-
-
-def _span(node: _Node) -> T.Span:
-    return T.Span(node.meta.start_pos, node.meta.end_pos)
-
-
-def _nodes(node: _Node) -> list[_Node]:
+def _nodes(node: Node) -> list[Node]:
     return [child for child in node.children if isinstance(child, Tree)]
 
 
-def _expr(node: _Node) -> T.Expr:
+def _expr(node: Node) -> T.Expr:
     """The tree of one node of the grammar; `_READERS` has one function for each rule."""
     return _READERS[str(node.data)](node)
 
 
-def _negated(node: _Node) -> T.Expr:
-    return T.Not(_expr(_nodes(node)[0]), _span(node))
+# --- conditions -------------------------------------------------------------------------------------------------------
 
 
-def _conjunction(node: _Node) -> T.Expr:
+def _negated(node: Node) -> T.Expr:
+    return T.Not(_expr(_nodes(node)[0]), span_of(node))
+
+
+def _conjunction(node: Node) -> T.Expr:
     items: list[T.Expr] = []
     for item in map(_expr, _nodes(node)):
         items += item.items if isinstance(item, T.And) else (item,)
-    return T.And(tuple(items), _span(node))
+    return T.And(tuple(items), span_of(node))
 
 
-def _disjunction(node: _Node) -> T.Expr:
+def _disjunction(node: Node) -> T.Expr:
     items: list[T.Expr] = []
     for item in map(_expr, _nodes(node)):
         items += item.items if isinstance(item, T.Or) else (item,)
-    return T.Or(tuple(items), _span(node))
+    return T.Or(tuple(items), span_of(node))
 
 
-def _compare(node: _Node) -> T.Expr:
+def _compare(node: Node) -> T.Expr:
     signs = [child for child in node.children if isinstance(child, Token)]
     for sign in signs:
         if sign not in _COMPARISONS:
             meant = _MEANT.get(str(sign))
             cure = f"Write {meant}" if meant else "Write one of == != < <= > >="
-            raise problem("TS-R107", f"`{sign}` is not a comparison", _token_span(sign), cure)
+            raise problem("TS-R107", f"`{sign}` is not a comparison", token_span(sign), cure)
     if len(signs) > 1:
-        raise problem("TS-R106", "Comparisons cannot be chained", _token_span(signs[1]))
+        raise problem("TS-R106", "Comparisons cannot be chained", token_span(signs[1]))
     left, right = map(_expr, _nodes(node))
-    return T.Compare(cast(T.CompareOp, str(signs[0])), left, right, _span(node))
+    op = cast(T.CompareOp, str(signs[0]))
+    if op in ("==", "!=") and isinstance(left, T.Text) and isinstance(right, T.Aggregate | T.TagRef):
+        # one form for one meaning: the constant stands on the right of what has a text
+        left, right = right, left
+    return T.Compare(op, left, right, span_of(node))
 
 
-def _member(node: _Node) -> T.Expr:
+def _member(node: Node) -> T.Expr:
     return _membership(node, negated=False)
 
 
-def _not_member(node: _Node) -> T.Expr:
+def _not_member(node: Node) -> T.Expr:
     return _membership(node, negated=True)
 
 
-def _membership(node: _Node, *, negated: bool) -> T.Expr:
+def _membership(node: Node, *, negated: bool) -> T.Expr:
     left, constants = _nodes(node)
     listed = _nodes(constants)
     if not 1 <= len(listed) <= limits.MAX_LIST_VALUES:
         message = f"The list has {len(listed)} values; it may have from 1 to {limits.MAX_LIST_VALUES}"
-        raise problem("TS-R504", message, _span(node))
+        raise problem("TS-R504", message, span_of(node))
     values: list[T.Text | T.Number] = []
     for item in listed:
         value = _expr(item) if item.data in ("text", "number") else None
         if not isinstance(value, T.Text | T.Number):
-            raise problem("TS-R112", "A list may hold texts and numbers only", _span(item))
+            raise problem("TS-R112", "A list may hold texts and numbers only", span_of(item))
         values.append(value)
-    return T.Member(_expr(left), tuple(values), negated, _span(node))
+    return T.Member(_expr(left), tuple(values), negated, span_of(node))
 
 
-def _number(node: _Node) -> T.Expr:
+def _starts_with(node: Node) -> T.Expr:
+    left, prefix = map(_expr, _nodes(node))
+    if not isinstance(prefix, T.Text):
+        raise problem("TS-R105", "`starts_with` takes a text in quotes", span_of(_nodes(node)[1]))
+    return T.StartsWith(left, prefix, span_of(node))
+
+
+# --- sequences --------------------------------------------------------------------------------------------------------
+
+
+def _sequence(node: Node) -> T.Expr:
+    return _within(node, negated=False)
+
+
+def _absence(node: Node) -> T.Expr:
+    return _within(node, negated=True)
+
+
+def _within(node: Node, *, negated: bool) -> T.Expr:
+    first, second, length = _nodes(node)
+    word = str(length.children[0])
+    within_ms = read_length(word, WINDOW_UNITS)
+    if within_ms is None:
+        cure = f"Write {word}m, {word}h or {word}d" if length.data == "number" else "Write for example within 7d"
+        raise problem("TS-R109", f"`{word}` is not a length of time", span_of(length), cure)
+    return T.Sequence(_happening(first), _happening(second), within_ms, negated, span_of(node))
+
+
+def _happening(node: Node) -> T.Happening:
+    event = str(node.children[0])
+    condition = _nodes(node)
+    return T.Happening(event, _where(event, condition[0]) if condition else None)
+
+
+def _where(event: str, condition: Node) -> T.Expr:
+    """A filter. In it `hour(purchase)`, the event's own type, is `hour(event_time)`."""
+    for call in condition.iter_subtrees():
+        if call.data == "call" and call.children[0] in _CALENDAR:
+            for name in _nodes(call):
+                if name.data == "name" and name.children[0] == event:
+                    name.children = [Token.new_borrow_pos("NAME", EVENT_TIME, cast(Token, name.children[0]))]
+    return _expr(condition)
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def _number(node: Node) -> T.Expr:
     value = Fraction(str(node.children[0]))
     exact = (value * 10**limits.MAX_DECIMALS).denominator == 1
     if not exact or abs(value) > limits.MAX_NUMBER:
-        raise problem("TS-R113", f"The number {node.children[0]} cannot be kept exactly", _span(node))
-    return T.Number(value, _span(node))
+        raise problem("TS-R113", f"The number {node.children[0]} cannot be kept exactly", span_of(node))
+    return T.Number(value, span_of(node))
 
 
-def _text(node: _Node) -> T.Expr:
+def _text(node: Node) -> T.Text:
     raw = str(node.children[0])[1:-1]
-    span = _span(node)
+    span = span_of(node)
 
     def unescaped(match: re.Match[str]) -> str:
         if match[1] not in _ESCAPES:
@@ -233,116 +178,197 @@ def _text(node: _Node) -> T.Expr:
     return T.Text(value, span)
 
 
-def _duration(node: _Node) -> NoReturn:
+def _duration(node: Node) -> NoReturn:
     message = f"`{node.children[0]}` cannot stand here"
-    cure = "A window is the last argument of count or sum; a number has no unit"
-    raise problem("TS-R109", message, _span(node), cure)
+    cure = "A window is the last argument of a function; a number has no unit"
+    raise problem("TS-R109", message, span_of(node), cure)
 
 
-def _name(node: _Node) -> T.Expr:
+def _name(node: Node) -> T.Expr:
     word = str(node.children[0])
     if word.lower() in ("true", "false"):
-        raise problem("TS-R104", f"`{word}` is no word of the language", _span(node), "Write a comparison")
-    return T.FieldRef(word, _span(node))
+        raise problem("TS-R104", f"`{word}` is no word of the language", span_of(node), "Write a comparison")
+    return T.FieldRef(word, span_of(node))
 
 
-def _path(node: _Node) -> NoReturn:
+def _path(node: Node) -> NoReturn:
     event, field = map(str, node.children)
     if event == "profile":
-        raise problem("TS-R104", f"`profile.{field}` is not yet supported in this version", _span(node))
+        raise problem("TS-R104", f"`profile.{field}` is not yet supported in this version", span_of(node))
     cure = f"Inside `where` write {field}; elsewhere sum({event}.{field}, 30d)"
-    raise problem("TS-R110", f"`{event}.{field}` stands where it cannot", _span(node), cure)
+    raise problem("TS-R110", f"`{event}.{field}` stands where it cannot", span_of(node), cure)
 
 
-def _filtered(node: _Node) -> NoReturn:
-    raise problem("TS-R111", "`where` belongs to the first argument of an aggregate", _span(node))
+def _filtered(node: Node) -> NoReturn:
+    raise problem("TS-R111", "`where` belongs to the first argument of an aggregate", span_of(node))
 
 
-def _call(node: _Node) -> T.Expr:
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def _call(node: Node) -> T.Expr:
     name = node.children[0]
     assert isinstance(name, Token)
     if name in _FUNCTIONS:
         return _FUNCTIONS[str(name)](node)
-    if name in _LATER_FUNCTIONS:
-        raise problem("TS-R104", f"`{name}` is not yet supported in this version", _token_span(name))
+    if name in LATER_FUNCTIONS:
+        raise problem("TS-R104", f"`{name}` is not yet supported in this version", token_span(name))
     # a slip in a later function's name is better answered by that name
-    later = nearest(str(name), _LATER_FUNCTIONS)
+    later = nearest(str(name), LATER_FUNCTIONS)
     cure = None if later and not nearest(str(name), _FUNCTIONS) else did_you_mean(str(name), _FUNCTIONS)
     message = f"There is no function `{name}`"
-    raise problem("TS-R103", message, _token_span(name), cure or f"Did you mean {later}? It is not yet supported")
+    raise problem("TS-R103", message, token_span(name), cure or f"Did you mean {later}? It is not yet supported")
 
 
-# --- aggregates over a window -----------------------------------------------------------------------------------------
+def _arguments(node: Node, count: int, form: str, too_few: str | None = None) -> list[Node]:
+    """The arguments of a call, which must be `count`. `too_few` is a cure where there is one too few."""
+    given = _nodes(node)
+    if len(given) == count:
+        return given
+    cure = too_few if too_few and len(given) == count - 1 else f"Write {form}"
+    plural = "" if count == 1 else "s"
+    message = f"{node.children[0]} takes {count} argument{plural}, not {len(given)}"
+    raise problem("TS-R105", message, span_of(node), cure)
 
 
-def _count(node: _Node) -> T.Expr:
-    source, where, window_ms = _windowed(node, "count(EVENT, WINDOW)")
-    if source.data != "name":
-        event = str(source.children[0]) if source.data == "path" else "purchase"
-        raise problem("TS-R105", "count counts events", _span(source), f"Write count({event}, 30d)")
-    return T.Aggregate("count", str(source.children[0]), None, where, window_ms, _span(node))
+def _of_events(node: Node) -> T.Expr:
+    """`count(EVENT, W)`, `interval(EVENT, W)`."""
+    func = str(node.children[0])
+    source, window = _windowed(node, f"{func}(EVENT, WINDOW)")
+    event, field, where, span = _source(source, func, f"{func}(EVENT, WINDOW)")
+    if field is not None:
+        message = "count counts events" if func == "count" else f"{func} looks at events"
+        raise problem("TS-R105", message, span, f"Write {func}({event}, 30d)")
+    return T.Aggregate(cast(T.Func, func), event, None, where, _window_ms(window), span_of(node))
 
 
-def _sum(node: _Node) -> T.Expr:
-    source, where, window_ms = _windowed(node, "sum(EVENT.FIELD, WINDOW)")
-    if source.data != "path":
-        event = str(source.children[0]) if source.data == "name" else "purchase"
-        field = "amount" if event == "purchase" else "FIELD"
-        raise problem("TS-R105", "sum needs a field", _span(source), f"Write sum({event}.{field}, 30d)")
-    event, field = map(str, source.children)
-    return T.Aggregate("sum", event, field, where, window_ms, _span(node))
+def _of_field(node: Node) -> T.Expr:
+    """`sum(EVENT.FIELD, W)` and all others that take a field."""
+    func = str(node.children[0])
+    source, window = _windowed(node, f"{func}(EVENT.FIELD, WINDOW)")
+    event, field, where, span = _source(source, func, f"{func}(EVENT.FIELD, WINDOW)")
+    if field is None:
+        named = "amount" if event == "purchase" else "FIELD"
+        raise problem("TS-R105", f"{func} needs a field", span, f"Write {func}({event}.{named}, 30d)")
+    return T.Aggregate(cast(T.Func, func), event, field, where, _window_ms(window), span_of(node))
 
 
-def _windowed(node: _Node, form: str) -> tuple[_Node, T.Expr | None, int | None]:
-    """(what is aggregated, filter, window in ms) of a call `f(source where filter, window)`."""
-    name, *arguments = node.children
-    given = [a for a in arguments if isinstance(a, Tree)]
-    if len(given) != 2:
-        cure = "Add a window, such as 30d or ever" if len(given) == 1 else f"Write {form}"
-        raise problem("TS-R105", f"{name} takes 2 arguments, not {len(given)}", _span(node), cure)
-    source, window = given
-    where: T.Expr | None = None
-    if source.data == "filtered":
-        source, condition = _nodes(source)
-        where = _expr(condition)
-    if source.data not in ("name", "path"):
-        raise problem("TS-R105", f"{name} takes the name of an event first", _span(source), f"Write {form}")
-    return source, where, _window_ms(window)
+def _days_since(node: Node) -> T.Expr:
+    given = _nodes(node)
+    if len(given) == 2 and given[1].data in ("duration", "number", "name"):
+        cure = "Leave it out: days_since looks back as far as there are events"
+        raise problem("TS-R105", "days_since has no window", span_of(given[1]), cure)
+    (source,) = _arguments(node, 1, "days_since(EVENT)")
+    event, field, where, span = _source(source, "days_since", "days_since(EVENT)")
+    if field is not None:
+        raise problem("TS-R105", "days_since looks at events", span, f"Write days_since({event})")
+    return T.Aggregate("days_since", event, None, where, None, span_of(node))
 
 
-def _window_ms(node: _Node) -> int | None:
+def _windowed(node: Node, form: str) -> tuple[Node, Node]:
+    """(what is aggregated, window) of a call."""
+    source, window = _arguments(node, 2, form, "Add a window, such as 30d or ever")
+    return source, window
+
+
+def _source(node: Node, func: str, form: str) -> tuple[str, str | None, T.Expr | None, T.Span]:
+    """(event, field, filter, span of the event and the field) of what is aggregated."""
+    if node.data == "filtered_event":
+        (token,) = (child for child in node.children if isinstance(child, Token))
+        return str(token), None, _where(str(token), _nodes(node)[0]), token_span(token)
+    named, *conditions = _nodes(node) if node.data == "filtered" else [node]
+    if named.data not in ("name", "path"):
+        raise problem("TS-R105", f"{func} takes the name of an event first", span_of(named), f"Write {form}")
+    event, *field = map(str, named.children)
+    where = _where(event, conditions[0]) if conditions else None
+    return event, field[0] if field else None, where, span_of(named)
+
+
+def _window_ms(node: Node) -> int | None:
     """Milliseconds of a window, None for `ever`."""
     word = str(node.children[0]) if node.data in ("name", "duration", "number") else ""
     if node.data == "name" and word == "ever":
         return None
-    if node.data == "filtered":
-        raise problem("TS-R111", "`where` stands before the comma", _span(node))
+    if node.data in _FILTERED:
+        raise problem("TS-R111", "`where` stands before the comma", span_of(node))
     if node.data == "number":
-        raise problem("TS-R109", f"The window {word} has no unit", _span(node), f"Write {word}m, {word}h or {word}d")
+        raise problem("TS-R109", f"The window {word} has no unit", span_of(node), f"Write {word}m, {word}h or {word}d")
     length_ms = read_length(word, WINDOW_UNITS) if node.data == "duration" else None
     if length_ms is None:
-        raise problem("TS-R109", f"`{word}` is not a window" if word else "This is not a window", _span(node))
+        raise problem("TS-R109", f"`{word}` is not a window" if word else "This is not a window", span_of(node))
     return length_ms
 
 
-def _token_span(token: Token) -> T.Span:
-    return T.Span(token.start_pos or 0, token.end_pos or 0)
+def _ratio(node: Node) -> T.Expr:
+    left, right = map(_expr, _arguments(node, 2, "ratio(VALUE, VALUE)", "Add the value to divide by"))
+    return T.Ratio(left, right, span_of(node))
 
 
-_FUNCTIONS: Final[dict[str, Callable[[_Node], T.Expr]]] = {"count": _count, "sum": _sum}
+def _trend(node: Node) -> T.Expr:
+    (argument,) = _arguments(node, 1, "trend(count(EVENT, WINDOW))")
+    item = _expr(argument)
+    if not isinstance(item, T.Aggregate) or item.func not in ("count", "sum"):
+        cure = "Write trend(count(EVENT, WINDOW)) or trend(sum(EVENT.FIELD, WINDOW))"
+        raise problem("TS-R217", "trend compares a count or a sum with the one before", span_of(argument), cure)
+    return T.Trend(item, span_of(node))
 
-_READERS: Final[dict[str, Callable[[_Node], T.Expr]]] = {
+
+def _present(node: Node) -> T.Expr:
+    (argument,) = _arguments(node, 1, "present(FIELD) inside `where`, present(VALUE) elsewhere")
+    return T.Present(_expr(argument), span_of(node))
+
+
+def _calendar(node: Node) -> T.Expr:
+    unit = str(node.children[0])
+    (argument,) = _arguments(node, 1, f"{unit}({EVENT_TIME})")
+    if argument.data != "name":
+        cure = f"Write {unit}({EVENT_TIME}), inside `where`"
+        raise problem("TS-R105", f"{unit} takes the name of a time", span_of(argument), cure)
+    return T.Calendar(cast(Literal["hour", "weekday"], unit), str(argument.children[0]), span_of(node))
+
+
+def _tag(node: Node) -> T.Expr:
+    (argument,) = _arguments(node, 1, 'tag("ID")')
+    if argument.data != "text":
+        cure = f'Write tag("{argument.children[0]}")' if argument.data == "name" else 'Write tag("ID")'
+        raise problem("TS-R105", "tag takes the id of a tag in quotes", span_of(argument), cure)
+    return T.TagRef(_text(argument).value, span_of(node))
+
+
+_FUNCTIONS: Final[dict[str, Callable[[Node], T.Expr]]] = {
+    "count": _of_events,
+    "sum": _of_field,
+    "avg": _of_field,
+    "min": _of_field,
+    "max": _of_field,
+    "first": _of_field,
+    "last": _of_field,
+    "interval": _of_events,
+    "days_since": _days_since,
+    "ratio": _ratio,
+    "trend": _trend,
+    "present": _present,
+    "hour": _calendar,
+    "weekday": _calendar,
+    "tag": _tag,
+}
+
+_READERS: Final[dict[str, Callable[[Node], T.Expr]]] = {
     "disjunction": _disjunction,
     "conjunction": _conjunction,
     "negated": _negated,
     "compare": _compare,
     "member": _member,
     "not_member": _not_member,
+    "starts_with": _starts_with,
+    "sequence": _sequence,
+    "absence": _absence,
     "number": _number,
     "text": _text,
     "duration": _duration,
     "name": _name,
     "path": _path,
     "filtered": _filtered,
+    "filtered_event": _filtered,
     "call": _call,
 }

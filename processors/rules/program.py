@@ -49,6 +49,7 @@ WINDOW_MS: Final = 16
 SERIES_TAGS: Final = 17
 """First of the tags (in READERS) that read each series."""
 READERS: Final = 18
+"""Ranks of tags."""
 TAG_WORDS: Final = 19
 """Words of each tag's entry."""
 TAG_LEVELS: Final = 20
@@ -64,19 +65,36 @@ TAG_COOLDOWN_MS: Final = 26
 TAG_TERM_MS: Final = 27
 """`expires`; 0 if it has none."""
 DEFAULT_TAGS: Final = 28
-"""Tags that are true of a customer of whom nothing is known: evaluated when a row is made."""
+"""Ranks of tags that are true of a customer of whom nothing is known: evaluated when a row is made."""
 TAG_READS: Final = 29
 """First of the reads of each tag: what may fall and by that change the truth of one of its conditions."""
 SERIES_EAGER: Final = 30
 """First of the reads of each series that, by falling, can let a tag enter."""
 READ_SERIES: Final = 31
 READ_METRIC: Final = 32
-"""Metric of the series, as in OP_WINDOW."""
+"""Metric of the series, as in OP_WINDOW; -1 - window for the time since the last event, which rises; or TRIED."""
 READ_FLOOR: Final = 33
-"""Falling below this is what matters; ANY_FALL if it matters always."""
+"""Falling below this is what matters, ANY_FALL if it matters always; of a time, reaching it (ms)."""
 SERIES_SPAN_MS: Final = 34
 """Longest window of each series but `ever`, 0 if it has no other."""
-TABLES: Final = 35
+SERIES_KIND: Final = 35
+"""What the panes of each series hold: one of series.SUM and those behind it."""
+SERIES_LINK: Final = 36
+"""Series of the first events of a match, whose second events this one counts; then how long after (ms)."""
+SERIES_WITHIN_MS: Final = 37
+TYPE_MATCHES: Final = 38
+"""Number of series of each event type that are matches."""
+TAG_RANK: Final = 39
+"""Place of each tag in the order of evaluation: behind all that it refers to."""
+RANKED_TAGS: Final = 40
+"""The tag of each rank."""
+TAG_DEPENDENTS: Final = 41
+"""First of the ranks (in DEPENDENTS) of the tags that refer to each tag."""
+DEPENDENTS: Final = 42
+ZONE_FROM: Final = 43
+"""Times (ms) from which on the zone has another distance from UTC, rising; then the distances (ms)."""
+ZONE_OFFSET: Final = 44
+TABLES: Final = 45
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1
@@ -85,10 +103,14 @@ ALL_TAG_WORDS: Final = TABLES + 2
 MAX_TYPE_WORDS: Final = TABLES + 3
 """Greatest of TYPE_WORDS, and of TYPE_SERIES."""
 MAX_TYPE_SERIES: Final = TABLES + 4
-HEADER: Final = TABLES + 5
+ZONE_COUNT: Final = TABLES + 5
+HEADER: Final = TABLES + 6
 
 
 ANY_FALL: Final = (1 << 63) - 1
+TRIED: Final = -(1 << 20)
+"""A comparison that moves with time since the series' last event in no simple way. READ_FLOOR is start << 20 | words of
+its program with `<=`, behind which stands the one with `>=`."""
 
 
 class Program(NamedTuple):
@@ -117,6 +139,7 @@ def pack(tables: Mapping[int, I64]) -> I64:
         parts.append(tables[number].reshape(-1))
         top += tables[number].size
     starts[DEFAULT_COUNT] = tables[DEFAULT_TAGS].size
+    starts[ZONE_COUNT] = tables[ZONE_FROM].size
     starts[TAG_COUNT] = tables[TAG_WORDS].size
     starts[ALL_TAG_WORDS] = tables[TAG_WORDS].sum()
     starts[MAX_TYPE_WORDS] = tables[TYPE_WORDS].max()

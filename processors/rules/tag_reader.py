@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, TypeVar, cast
@@ -12,7 +13,9 @@ from processors.rules.check import check
 from processors.rules.durations import TIMING_UNITS, WINDOW_UNITS, read_length
 from processors.rules.example_text import read_given, read_then
 from processors.rules.impossible import impossible, overlap, unreachable_levels
+from processors.rules.notes import LevelMention, Mention, Notes, Place
 from processors.rules.parse import parse
+from processors.rules.parts import nodes_of
 from processors.rules.problems import is_warning
 from processors.rules.suggest import did_you_mean
 from processors.rules.yaml_nodes import Mapping, Node, Scalar, Sequence, Source, text_position
@@ -21,49 +24,56 @@ from schemas.errors import RuleError
 KEYS: Final = (
     "tag", "name", "describe", "class", "category", "colour",
     "when", "leave", "tier", "dwell", "cooldown", "expires", "examples",
+    "parent", "exclusive", "rank", "owner", "review_by", "sensitive",
 )  # fmt: skip
 LATER_KEYS: Final = frozenset({
-    "score", "step", "manual", "model", "for_each", "limit", "parent", "exclusive", "review", "sensitive", "owner",
-    "review_by", "forecast", "holdout",
+    "score", "step", "manual", "model", "for_each", "limit", "review", "forecast", "holdout",
 })  # fmt: skip
 CLASSES: Final = ("static", "dynamic", "business")
 CATEGORIES: Final = ("base", "behaviour", "attribute", "status", "marketing", "special", "value")
 LANGUAGES: Final = ("zh", "en")
+ID: Final = "[a-z][a-z0-9_]{0,63}"
+"""Pattern of the ids of tags, levels and groups."""
+COLOUR: Final = "#[0-9a-fA-F]{6}"
+DATE: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 _Line = TypeVar("_Line")
 
-_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
+_RANK: Final = re.compile(rf"-?[0-9]{{1,{limits.MAX_RANK_DIGITS}}}")
 _LONGEST_QUOTE: Final = 40
 """Characters of a wrong value that a message repeats."""
 
 
-def read_tag(source: Source, node: Node, problems: list[RuleError]) -> T.Tag | None:
-    """The tag defined by `node`; None if it has errors. `problems` grows by its errors and warnings."""
+def read_tag(source: Source, node: Node, problems: list[RuleError], notes: Notes) -> T.Tag | None:
+    """The tag defined by `node`; None if it has errors. `problems` grows by its errors and warnings, `notes` by what
+    cannot be checked before all tags are known. The rank of a tag that gives none is 0.
+    """
     if not isinstance(node, Mapping):
         message = "A tag is a map of keys, beginning with `- tag: …`"
         problems.append(source.problem("TS-R304", message, node.start))
         return None
-    return _TagReader(source, node, problems).read()
+    return _TagReader(source, node, problems, notes).read()
 
 
 class _TagReader:
     """Reads the keys of one tag."""
 
-    def __init__(self, source: Source, node: Mapping, problems: list[RuleError]) -> None:
+    def __init__(self, source: Source, node: Mapping, problems: list[RuleError], notes: Notes) -> None:
         self._source = source
         self._node = node
         self._problems = problems
+        self._notes = notes
+        self._tag_id = ""
         self._texts: dict[str, str] = {}
 
     def read(self) -> T.Tag | None:
         before = len(self._problems)
         self._check_keys()
-        tag_id = self._id("tag")
+        self._tag_id = self._id("tag") or ""
         when, leave, levels = self._expression("when"), self._expression("leave"), self._tier()
         self._check_conditions(when, leave)
         tag = T.Tag(
-            id=tag_id,
+            id=self._tag_id,
             name=self._language_texts("name", limits.MAX_NAME_CHARS),
             describe=self._language_texts("describe", limits.MAX_DESCRIBE_CHARS),
             class_=cast(Literal["static", "dynamic", "business"], self._one_of("class", CLASSES)),
@@ -79,6 +89,12 @@ class _TagReader:
             source=self._texts,
             file=self._source.file,
             line=self._source.line_of(self._node.start),
+            parent=self._parent(),
+            exclusive=self._id("exclusive"),
+            rank=self._rank(),
+            owner=self._owner(),
+            review_by=self._date("review_by"),
+            sensitive=self._flag("sensitive"),
         )
         return tag if all(map(is_warning, self._problems[before:])) else None
 
@@ -91,10 +107,16 @@ class _TagReader:
     def _place(self, found: RuleError, node: Scalar) -> None:
         """Report a problem whose span is in the value of `node`."""
         start, end = found.span or (0, 1)
+        self._problems.append(self._within(node, start, end).problem(found.code, found.message, found.cure))
+
+    def _within(self, node: Scalar, start: int, end: int) -> Place:
+        """Where the characters [start, end) of the value of `node` stand; one character at least."""
         first = text_position(self._source, node, start)
         last = text_position(self._source, node, max(start, end - 1))
-        placed = self._source.problem(found.code, found.message, first, max(first, last) + 1, found.cure)
-        self._problems.append(placed)
+        return Place(self._source, first, max(first, last) + 1)
+
+    def _note(self, key: str, node: Scalar) -> None:
+        self._notes.keys[self._tag_id, key] = Place(self._source, node.start, node.end)
 
     def _get(self, key: str) -> Node | None:
         item = self._node.items.get(key)
@@ -134,12 +156,17 @@ class _TagReader:
 
     # --- texts ----------------------------------------------------------------------------------------------------
 
-    def _id(self, key: str) -> str:
+    def _id(self, key: str) -> str | None:
         node = self._scalar(self._get(key), f"`{key}`")
-        return "" if node is None else self._checked_id(node)
+        if node is None:
+            return None
+        if key == "tag":
+            self._tag_id = node.value
+        self._note(key, node)
+        return self._checked_id(node)
 
     def _checked_id(self, node: Scalar) -> str:
-        if not _ID.fullmatch(node.value):
+        if not re.fullmatch(ID, node.value):
             self._report("TS-R308", f"`{node.value[:_LONGEST_QUOTE]}` cannot be an id", node)
         return node.value
 
@@ -180,7 +207,7 @@ class _TagReader:
 
     def _colour(self) -> str | None:
         node = self._scalar(self._get("colour"), "`colour`")
-        if node is not None and not _COLOUR.fullmatch(node.value):
+        if node is not None and not re.fullmatch(COLOUR, node.value):
             self._report("TS-R311", f"`{node.value[:_LONGEST_QUOTE]}` is not a colour", node)
         return None if node is None else node.value.lower()
 
@@ -195,6 +222,54 @@ class _TagReader:
             cure = f"Write a whole number and one of {', '.join(units)}, such as 30{units[1]}; 400d is the most"
             self._report("TS-R312", message, node, cure)
         return length_ms
+
+    # --- beside other tags, and for people ------------------------------------------------------------------------
+
+    def _parent(self) -> str | None:
+        node = self._scalar(self._get("parent"), "`parent`")
+        if node is None:
+            return None
+        place = Place(self._source, node.start, node.end)
+        self._notes.parents.append(Mention(self._tag_id, node.value, place))
+        return node.value
+
+    def _rank(self) -> int:
+        node = self._scalar(self._get("rank"), "`rank`")
+        if node is None:
+            return 0
+        if "exclusive" not in self._node.items:
+            cure = "Add exclusive: GROUP, or take the rank out"
+            self._report("TS-R307", "`rank` says something only beside `exclusive`", node, cure)
+        if not _RANK.fullmatch(node.value):
+            cure = f"Write a whole number of {limits.MAX_RANK_DIGITS} digits at most; the least comes first"
+            self._report("TS-R310", f"`{node.value[:_LONGEST_QUOTE]}` is no rank", node, cure)
+            return 0
+        self._notes.ranked.add(self._tag_id)
+        return int(node.value)
+
+    def _owner(self) -> str | None:
+        node = self._get("owner")
+        return None if node is None else self._short_text(node, "`owner`", limits.MAX_OWNER_CHARS)
+
+    def _date(self, key: str) -> str | None:
+        node = self._scalar(self._get(key), f"`{key}`")
+        if node is None:
+            return None
+        self._note(key, node)
+        try:
+            if re.fullmatch(DATE, node.value):
+                return datetime.date.fromisoformat(node.value).isoformat()
+        except ValueError:  # 2025-02-30
+            pass
+        self._report("TS-R319", f"`{node.value[:_LONGEST_QUOTE]}` is no date", node)
+        return None
+
+    def _flag(self, key: str) -> bool:
+        node = self._scalar(self._get(key), f"`{key}`")
+        if node is not None and node.value not in ("true", "false"):
+            message = f"`{node.value[:_LONGEST_QUOTE]}` is neither true nor false"
+            self._report("TS-R310", message, node, "Write true or false")
+        return node is not None and node.value == "true"
 
     # --- conditions -----------------------------------------------------------------------------------------------
 
@@ -215,7 +290,18 @@ class _TagReader:
         errors = check(expr, scalar.value)
         for found in errors or impossible(expr):
             self._place(found, scalar)
+        self._note_references(expr, scalar)
         return None if errors else expr
+
+    def _note_references(self, expr: T.Expr, scalar: Scalar) -> None:
+        for node in nodes_of(expr):
+            match node:
+                case T.TagRef(tag, span):
+                    place = self._within(scalar, span.start, span.end)
+                    self._notes.references.append(Mention(self._tag_id, tag, place))
+                case T.Compare(_, T.TagRef(tag), T.Text(level, span)):
+                    place = self._within(scalar, span.start, span.end)
+                    self._notes.levels.append(LevelMention(tag, level, place))
 
     def _tier(self) -> list[tuple[str, T.Expr | None]]:
         """(name, condition or None if it has errors) of each level."""

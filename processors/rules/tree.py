@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 CompareOp = Literal["==", "!=", "<", "<=", ">", ">="]
+Func = Literal["count", "sum", "avg", "min", "max", "first", "last", "interval", "days_since"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,85 @@ class FieldRef:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """`count(event where ..., window)` or `sum(event.field where ..., window)`."""
+    """`count(event where ..., window)`, `sum(event.field where ..., window)`, `days_since(event where ...)`…"""
 
-    func: Literal["count", "sum"]
+    func: Func
     event: str
     field: str | None
     where: Expr | None
     window_ms: int | None
-    """Length of the window in milliseconds; None is `ever`."""
+    """Length of the window in milliseconds; None is `ever`, and `days_since`."""
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """`ratio(a, b)`: a / b, missing where either is missing or b is 0."""
+
+    left: Expr
+    right: Expr
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """`trend(a)`: the window of a (a count or a sum) less the same window one length earlier."""
+
+    item: Aggregate
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """`present(x)`: whether x is not missing; x is a field inside `where`, a value outside."""
+
+    item: Expr
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """`hour(event_time)`: 0 to 23; `weekday(event_time)`: 1 (Monday) to 7. Inside `where`, in the rules' zone."""
+
+    unit: Literal["hour", "weekday"]
+    field: str
+    """A time of the event: event_time, or order_time of a purchase."""
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """`field starts_with "text"`, inside `where`."""
+
+    left: Expr
+    prefix: Text
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TagRef:
+    """`tag("x")`: alone, whether the customer has the tag; compared, its level."""
+
+    tag: str
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Events of one type, as a part of a sequence."""
+
+    event: str
+    where: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """`first then second within T`, or `first then no second within T`."""
+
+    first: Happening
+    second: Happening
+    within_ms: int
+    negated: bool
     span: Span = default(default=Span(), compare=False)
 
 
@@ -89,7 +161,10 @@ class Or:
     span: Span = default(default=Span(), compare=False)
 
 
-Expr = Number | Text | FieldRef | Aggregate | Compare | Member | Not | And | Or
+Expr = (
+    Number | Text | FieldRef | Aggregate | Ratio | Trend | Present | Calendar | StartsWith | TagRef | Sequence
+    | Compare | Member | Not | And | Or
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +223,16 @@ class Tag:
     """Text as written of `when`, `leave` and `tier[i]`; shown to people."""
     file: str
     line: int
+    parent: str | None = None
+    """The tag above it in the hierarchy; for people, never for meaning."""
+    exclusive: str | None = None
+    """Name of a group of which a customer has one tag at most: the first that holds, in the order of `rank`."""
+    rank: int = 0
+    """Place within the group: smaller comes first."""
+    owner: str | None = None
+    review_by: str | None = None
+    """Date (YYYY-MM-DD) by which the tag is to be looked at again."""
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,11 @@
-"""What a tag's conditions read, and what of it can let the tag enter when it falls."""
+"""The conditions of a tag, as it stands and as its exclusive group makes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 
 from processors.rules import tree as T
-
-
-def aggregates_in(expr: T.Expr | None) -> Iterator[T.Aggregate]:
-    """Every aggregate of an expression, left to right."""
-    match expr:
-        case T.Aggregate():
-            yield expr
-        case T.Compare():
-            yield from aggregates_in(expr.left)
-            yield from aggregates_in(expr.right)
-        case T.Not():
-            yield from aggregates_in(expr.item)
-        case T.And() | T.Or():
-            for item in expr.items:
-                yield from aggregates_in(item)
-        case _:
-            pass
 
 
 def entry_conditions(tag: T.Tag) -> list[T.Expr]:
@@ -34,37 +18,19 @@ def conditions_of(tag: T.Tag) -> list[T.Expr]:
     return entry_conditions(tag) + ([tag.leave] if tag.leave is not None else [])
 
 
-def comparisons_in(expr: T.Expr) -> Iterator[T.Compare]:
-    """Every comparison of a condition, left to right."""
-    match expr:
-        case T.Compare():
-            yield expr
-        case T.Not(item):
-            yield from comparisons_in(item)
-        case T.And(items) | T.Or(items):
-            for item in items:
-                yield from comparisons_in(item)
-        case _:
-            pass
+def within_group(tag: T.Tag, before: Sequence[str]) -> T.Tag:
+    """The tag that is out while one of those `before` it in its exclusive group is there."""
+    if not before:
+        return tag
+    others = tuple(T.TagRef(other) for other in before)
+    taken: T.Expr = others[0] if len(others) == 1 else T.Or(others)
 
+    def unless_taken(condition: T.Expr) -> T.Expr:
+        return T.And((condition, T.Not(taken)))
 
-def falling_in(expr: T.Expr, wanted: bool = True) -> Iterator[tuple[T.Compare, list[T.Aggregate]]]:
-    """Comparisons with those of their aggregates of which a lower value can make `expr` become `wanted`.
-
-    `count(x, 7d) >= 3` has none: only events make it true. `count(x, 7d) == 0` has one, and time alone makes it true.
-    """
-    match expr:
-        case T.Not(item):
-            yield from falling_in(item, not wanted)
-        case T.And(items) | T.Or(items):
-            for item in items:
-                yield from falling_in(item, wanted)
-        case T.Compare(op, left, right):
-            rising = (">", ">=") if wanted else ("<", "<=")
-            falling = ("<", "<=") if wanted else (">", ">=")
-            fallen = list(aggregates_in(left)) if op not in rising else []
-            if op not in falling:
-                fallen += aggregates_in(right)
-            yield expr, fallen
-        case _:
-            pass
+    return replace(
+        tag,
+        when=None if tag.when is None else unless_taken(tag.when),
+        tiers=tuple(replace(level, when=unless_taken(level.when)) for level in tag.tiers),
+        leave=None if tag.leave is None else T.Or((tag.leave, taken)),
+    )

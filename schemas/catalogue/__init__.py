@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.catalogue import config, demo, events, kafka, local, redis, replay, rules, state
+from schemas.catalogue import config, demo, events, kafka, local, redis, replay, requests, rules, state
 from schemas.catalogue.entry import Entry
 
 __all__ = ["CATALOGUE", "Entry"]
@@ -16,7 +16,7 @@ __all__ = ["CATALOGUE", "Entry"]
 def _merged() -> dict[str, Entry]:
     """All families in one table, in the order of their codes; a code given twice is a bug."""
     merged: dict[str, Entry] = {}
-    for family in (config, demo, events, kafka, local, redis, replay, rules, state):
+    for family in (config, demo, events, kafka, local, redis, replay, requests, rules, state):
         for code, entry in family.ENTRIES.items():
             assert code not in merged, f"error code {code} is given twice"
             merged[code] = entry

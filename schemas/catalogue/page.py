@@ -14,6 +14,7 @@ FAMILIES: Final = {
     "TS-D": "Events that cannot be used",
     "TS-K": "Kafka",
     "TS-P": "Redis and the projection into it",
+    "TS-Q": "Requests to set or remove a tag by hand",
     "TS-R": "Rules",
     "TS-S": "Journal, state and recovery",
 }
@@ -26,8 +27,9 @@ Every error that you can meet has a number, which keeps its meaning for ever, an
 with one prints it to standard error and exits with 2 (with 75 after TS-K104 and TS-K105, where it need only be started
 again); `tagstream check` and `tagstream replay` exit with 1 if the rules
 have errors or an example fails, and warnings (TS-R9…) change no exit code. Events that cannot be used (TS-D…) end no
-command: each goes to `events.dlq` with its number in the header `code`, and the flow goes on. Errors in rules show
-file, line, column and a caret.
+command: each goes to `events.dlq` with its number in the header `code`, and the flow goes on. A request that is refused
+(TS-Q…, and TS-D… if a field of it cannot be read) has the number in its answer. Errors in rules show file, line, column
+and a caret.
 
 This page is made from the catalogue in `schemas/catalogue/`:  `python -m schemas.catalogue.page > docs/errors.md`
 """

@@ -25,19 +25,19 @@ _FORM: Final[dict[str, Entry]] = {
     "TS-R103": Entry(
         title="An unknown function",
         why="Only the language's own functions can be called.",
-        cure="Use count or sum.",
+        cure="Use count sum avg min max first last interval days_since ratio trend present hour weekday or tag.",
         example="when: total(purchase.amount, 30d) > 100",
     ),
     "TS-R104": Entry(
         title="Not yet supported in this version",
         why="The word belongs to the language, but this version cannot decide it yet.",
-        cure="Express it by count and sum, or wait for a later version.",
-        example="when: days_since(purchase) > 30",
+        cure="Express it by the other functions, or wait for a later version.",
+        example="when: distinct(browse.category, 30d) > 3",
     ),
     "TS-R105": Entry(
         title="Wrong arguments of a function",
         why="Each function takes its arguments in one form only.",
-        cure="Write count(EVENT where CONDITION, WINDOW) or sum(EVENT.FIELD where CONDITION, WINDOW).",
+        cure="Write for example count(EVENT where CONDITION, WINDOW), sum(EVENT.FIELD, WINDOW) or days_since(EVENT).",
         example="when: sum(purchase, 30d) > 100",
     ),
     "TS-R106": Entry(
@@ -60,13 +60,13 @@ _FORM: Final[dict[str, Entry]] = {
     ),
     "TS-R109": Entry(
         title="A window that cannot be read",
-        why="A window is a whole number of minutes (m), hours (h) or days (d), or `ever`.",
-        cure="Write for example 30m, 24h, 90d or ever.",
+        why="A window is a whole number of minutes (m), hours (h) or days (d), or `ever`; not so after `within`.",
+        cure="Write for example 30m, 24h or 90d.",
         example="when: count(purchase, 2w) > 0",
     ),
     "TS-R110": Entry(
         title="An event with a field stands where it cannot",
-        why="`event.field` names what is summed, as the first argument of an aggregate.",
+        why="`event.field` names what is summed, averaged and so on, as the first argument of an aggregate.",
         cure="Inside `where` write the field alone; elsewhere write sum(event.field, WINDOW).",
         example="when: purchase.amount > 100",
     ),
@@ -128,13 +128,13 @@ _MEANING: Final[dict[str, Entry]] = {
         example='when: count(purchase where kind == "refunded", 30d) > 0',
     ),
     "TS-R207": Entry(
-        title="Only numbers can be summed",
-        why="The field holds a text, a kind or a time.",
-        cure="Sum a number, or count the events.",
+        title="The function cannot take this field",
+        why="sum, avg, min and max take numbers; first and last take numbers and texts; none takes a time.",
+        cure="Name another field, or count the events.",
         example="when: sum(purchase.category, 30d) > 0",
     ),
     "TS-R208": Entry(
-        title="An aggregate cannot stand inside `where`",
+        title="What looks at many events stands inside `where`",
         why="A filter looks at one event by itself.",
         cure="Move the comparison out of the filter and join it by `and`.",
         example="when: count(purchase where count(browse, 1d) > 3, 30d) > 0",
@@ -153,19 +153,19 @@ _MEANING: Final[dict[str, Entry]] = {
     ),
     "TS-R211": Entry(
         title="A window out of range",
-        why="Windows reach from 1m to 400d.",
-        cure="Choose a window within that range, or `ever`.",
+        why="Windows and lengths of sequences reach from 1m to 400d, those of trends to 200d: they look back twice.",
+        cure="Choose a window within that range, or `ever` where the function takes it.",
         example="when: count(purchase, 500d) > 0",
     ),
     "TS-R212": Entry(
-        title="This field cannot be compared so",
-        why="Times cannot be compared yet, and `kind` is compared with constants only.",
-        cure="Compare the kind with a text in quotes; leave times out.",
+        title="These cannot be compared so",
+        why="Times are compared by hour and weekday; these, kinds, and texts outside `where`, with constants only.",
+        cure="Compare with a text in quotes, or hour(event_time) with a number.",
         example="when: count(purchase where kind == category, 30d) > 0",
     ),
     "TS-R213": Entry(
-        title="`in` needs a field before it",
-        why="A list filters the fields of events, inside `where`.",
+        title="`in` needs a field or a text value before it",
+        why="A list filters the fields of events, inside `where`, or the text that first or last gives.",
         cure='Write count(EVENT where FIELD in ["a", "b"], WINDOW) > 0.',
         example="when: count(purchase, 30d) in [1, 2]",
     ),
@@ -174,6 +174,60 @@ _MEANING: Final[dict[str, Entry]] = {
         why="True and false are no values of the language.",
         cure="Join conditions by `and`, `or`, `not`.",
         example="when: (count(browse, 1d) > 0) == (count(purchase, 1d) > 0)",
+    ),
+    "TS-R215": Entry(
+        title="This stands outside `where`",
+        why="hour, weekday and starts_with look at one event, and outside a filter there is no single event.",
+        cure="Put it into the filter of an aggregate: count(EVENT where CONDITION, WINDOW) > 0.",
+        example="when: hour(event_time) >= 22",
+    ),
+    "TS-R216": Entry(
+        title="`days_since` is compared with something else",
+        why="It is kept in whole milliseconds, and compared with a number or with another days_since.",
+        cure="Compare each of the two with a number, and join the comparisons by `and`.",
+        example="when: days_since(purchase) > avg(purchase.quantity, 30d)",
+    ),
+    "TS-R217": Entry(
+        title="A trend of something else",
+        why="trend takes a count or a sum, whose windows can be taken apart; averages and the like cannot.",
+        cure="Write trend(count(EVENT, WINDOW)) or trend(sum(EVENT.FIELD, WINDOW)).",
+        example="when: trend(avg(purchase.amount, 30d)) > 0",
+    ),
+    "TS-R218": Entry(
+        title="A field of the wrong sort",
+        why="hour and weekday take a time, starts_with takes a field that holds a text and is not `kind`.",
+        cure="Name such a field.",
+        example="when: count(purchase where hour(amount) > 5, 30d) > 0",
+    ),
+    "TS-R219": Entry(
+        title="`present` asks for something else",
+        why="Inside `where` it takes a field, elsewhere a value: an aggregate, a ratio or a trend.",
+        cure="Write present(FIELD) inside `where`, present(VALUE) elsewhere.",
+        example='when: present(tag("gold"))',
+    ),
+    "TS-R220": Entry(
+        title="This cannot stand in a ratio",
+        why="Both sides are numbers computed from events: aggregates, days_since or trends, and no further ratio.",
+        cure="Take it out; a constant factor belongs into the number that the ratio is compared with.",
+        example="when: ratio(count(purchase, 30d), 10) > 2",
+    ),
+    "TS-R221": Entry(
+        title="A tag is compared with no level of its own",
+        why="Alone, a tag is true or false; only a tag with levels can be compared, by == or !=, with the name of one.",
+        cure='Write tag("ID") alone, or tag("ID") == "LEVEL" with one of its levels.',
+        example='when: tag("spending_level") == "platinum"',
+    ),
+    "TS-R222": Entry(
+        title="An unknown tag",
+        why="The id is defined in no file.",
+        cure="Correct the id, or define the tag.",
+        example='when: tag("hgih_value")',
+    ),
+    "TS-R223": Entry(
+        title="Tags in a circle",
+        why="Each waits for the next. A tag of an exclusive group also waits for those before it.",
+        cure="Take one of the references out.",
+        example='when: tag("b")   (of a, and tag("a") of b)',
     ),
 }
 
@@ -216,7 +270,7 @@ _FILES: Final[dict[str, Entry]] = {
     ),
     "TS-R307": Entry(
         title="A key is missing",
-        why="A tag needs tag, name, class, category and one of when and tier.",
+        why="A tag needs tag, name, class, category and one of when and tier; `rank` needs `exclusive`.",
         cure="Add it.",
         example="- tag: gold",
     ),
@@ -286,6 +340,12 @@ _FILES: Final[dict[str, Entry]] = {
         cure="Correct its permissions, or save it as UTF-8.",
         example="rules/alt.yaml in Latin-1",
     ),
+    "TS-R319": Entry(
+        title="A date that cannot be read",
+        why="A date is written as year, month and day, and there must be such a day.",
+        cure="Write for example 2030-01-31.",
+        example="review_by: 31.1.2030",
+    ),
 }
 
 _EXAMPLES: Final[dict[str, Entry]] = {
@@ -342,7 +402,7 @@ _LIMITS: Final[dict[str, Entry]] = {
     ),
     "TS-R503": Entry(
         title="Too many aggregates in one expression",
-        why="Each is a running value kept for every customer; 64 is the most.",
+        why="Each is a running value kept for every customer; 64 is the most. A trend and a sequence count as two.",
         cure="Split it into several tags.",
         example="count(browse, 1m) > 0 or count(browse, 2m) > 0 or …",
     ),
@@ -354,7 +414,7 @@ _LIMITS: Final[dict[str, Entry]] = {
     ),
     "TS-R505": Entry(
         title="A text is too long",
-        why="Constants have at most 256 characters, names 100, descriptions 2,000.",
+        why="Constants have at most 256 characters, names and owners 100, descriptions 2,000.",
         cure="Shorten it.",
         example="name: (a page of text)",
     ),
@@ -388,6 +448,12 @@ _LIMITS: Final[dict[str, Entry]] = {
         cure="Move what are no rules out of the directory.",
         example="rules/dump.yaml of 1 GB",
     ),
+    "TS-R511": Entry(
+        title="Too many tags in an exclusive group",
+        why="Each looks at all that come before it, so a group has at most 100 tags.",
+        cure="Use a tier, or several groups.",
+        example="(101 tags with exclusive: offer)",
+    ),
 }
 
 _WARNINGS: Final[dict[str, Entry]] = {
@@ -420,6 +486,24 @@ _WARNINGS: Final[dict[str, Entry]] = {
         why="Where both hold, the tag would leave and enter again at the next evaluation.",
         cure="Make `leave` exclude `when`, with a lower threshold for example.",
         example="when: count(browse, 1d) >= 5 beside leave: count(browse, 1d) < 8",
+    ),
+    "TS-R906": Entry(
+        title="A review is overdue",
+        why="The day of `review_by` is over.",
+        cure="Look whether the tag is still wanted and right, then set the next date.",
+        example="review_by: 2020-01-01",
+    ),
+    "TS-R907": Entry(
+        title="Two tags decide the same",
+        why="Conditions, levels and timing are the same, so a customer always has both or neither.",
+        cure='Remove one of them, or write when: tag("…") if both names are needed.',
+        example="- tag: vip   (with the `when` of - tag: gold)",
+    ),
+    "TS-R908": Entry(
+        title="A group of one tag",
+        why="An exclusive group means something only from two tags on; often its name is misspelt.",
+        cure="Correct the name, or take the key out.",
+        example="exclusive: ofer",
     ),
 }
 

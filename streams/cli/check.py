@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,7 +42,9 @@ def command(
     except RuleErrors as found:
         show_problems(console, found.errors, "red")
         raise typer.Exit(EXIT_ERRORS) from None
-    loaded = read_rules(files, time_zone=rules.time_zone, default_currency=rules.default_currency)
+    loaded = read_rules(
+        files, time_zone=rules.time_zone, default_currency=rules.default_currency, today=today(rules.time_zone)
+    )
     show_problems(console, loaded.errors, "red")
     show_problems(console, loaded.warnings, "yellow")
     failures = [] if loaded.rule_set is None else _run_examples(loaded.rule_set)
@@ -49,6 +52,15 @@ def command(
     _summarise(console, loaded, len(files), failures)
     if loaded.errors or failures:
         raise typer.Exit(EXIT_ERRORS)
+
+
+def today(time_zone: str) -> datetime.date:
+    """The date, in the rules' zone."""
+    from zoneinfo import ZoneInfo
+
+    from streams.clock import SystemClock
+
+    return datetime.datetime.fromtimestamp(SystemClock().wall_ms() / 1_000, ZoneInfo(time_zone)).date()
 
 
 def engine() -> Replay:

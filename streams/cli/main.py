@@ -1,4 +1,5 @@
-"""The command `tagstream`: each of its commands is the function `command` in the module of its name beside this one.
+"""The command `tagstream`: each of its commands is the function `command` in the module of its name beside this one
+(with _ for -).
 
 The modules import what is heavy inside that function, so that `--help` answers at once.
 """
@@ -23,6 +24,10 @@ COMMANDS: Final = (
     "run",
     "tagger",
     "projector",
+    "control",
+    "tag",
+    "untag",
+    "import-tags",
     "replay",
     "check",
     "tail",
@@ -60,7 +65,7 @@ def _options(
 
 def _register() -> None:
     for name in COMMANDS:
-        app.command(name)(importlib.import_module(f"streams.cli.{name}").command)
+        app.command(name)(importlib.import_module(f"streams.cli.{name.replace('-', '_')}").command)
 
 
 _register()

@@ -6,7 +6,7 @@ import typer
 
 
 def command() -> None:
-    """Run tagger and projector, and start again what falls over, until SIGTERM or ^C."""
+    """Run tagger, projector and control, and start again what falls over, until SIGTERM or ^C."""
     import signal
     import threading
 

@@ -1,68 +1,60 @@
 """The judge of the engine: what a rule set makes of a history, computed in the plainest way that can be right.
 
 Problem: the engine keeps running sums, panes in arenas, timer wheels and compiled programs, and each of them can be
-wrong in a way that looks plausible. Design: here nothing is kept but a list of what each customer did. Every aggregate
-is added up afresh from that list whenever the rules are looked at; at each instant at which anything ends, all rules of
-the customer are looked at, whether it matters to them or not; and numbers are exact fractions. Slow on purpose.
+wrong in a way that looks plausible. Design: here nothing is kept but a list of what each customer did. Every value is
+computed afresh from that list whenever the rules are looked at; at each instant at which anything ends, all rules of
+the customer are looked at, whether it matters to them or not; and numbers are exact fractions, or doubles where they
+are doubles by meaning. Slow on purpose.
 
 It shares no code with the engine: of the project it reads the field table, the outcomes and the syntax tree.
-One call is one partition; all times are milliseconds since the epoch.
+One call is one partition; all times are milliseconds since the epoch. What an expression is worth stands in
+`expression.py`, when it changes by itself in `moments.py`, in which order tags are looked at in `order.py`.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Literal
 
-from processors.rules.tree import (
-    Aggregate,
-    And,
-    Compare,
-    Expr,
-    FieldRef,
-    Member,
-    Not,
-    Number,
-    Or,
-    RuleSet,
-    Tag,
-    Text,
-)
-from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS, FIELDS, KINDS
+from processors.rules.tree import Aggregate, Compare, RuleSet, Sequence, Tag, TagRef, Trend
+from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from schemas.outcomes import Outcome
+from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event, Placed, leaves_at_ms
+from tests.oracle.expression import (
+    Counted,
+    Met,
+    Name,
+    Scope,
+    Value,
+    aggregate_value,
+    aggregates_of,
+    counted,
+    is_true,
+    met,
+    parts_of_rules,
+    sequence_holds,
+    trend_value,
+)
+from tests.oracle.moments import next_turn_ms, sinces_in
+from tests.oracle.order import in_order
 
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
-
-LONGEST_WINDOW_OF_MINUTES_MS: Final = 25 * HOUR_MS
-"""Windows up to this length are made of panes of one minute, longer ones of panes of one hour."""
-
-Value = Fraction | int | str | None
-"""What an expression is worth; None is missing."""
+__all__ = [
+    "DAY_MS",
+    "HOUR_MS",
+    "MINUTE_MS",
+    "Event",
+    "Judge",
+    "OracleChange",
+    "Result",
+    "TagValue",
+    "aggregates_of",
+    "leaves_at_ms",
+    "run",
+    "split_cause",
+]
 
 TagValue = str | Literal[True] | None
 """Value of a tag: None is absent, True is present, a text is a tier's level."""
-
-Scope = Callable[[FieldRef | Aggregate], Value]
-"""Gives the names in an expression their value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One record as its sender meant it; it can be read, but it may still be dead by its time, a duplicate or late."""
-
-    type: str
-    event_id: str
-    customer_id: str
-    event_time_ms: int
-    arrival_ms: int
-    fields: dict[str, int | float | str | None] = field(default_factory=dict)
-    """By name, `kind` as text, money as `amount_cents`; a field that is None or not there is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +94,11 @@ def run(rule_set: RuleSet, events: list[Event], until_ms: int | None) -> Result:
 
     Events that arrive after `until_ms` are not read. None stops the clock at the last arrival.
     """
-    judge = Judge(rule_set)
-    for event in sorted(events, key=lambda event: event.arrival_ms):
-        if until_ms is None or event.arrival_ms <= until_ms:
-            judge.read(event)
+    read = [event for event in events if until_ms is None or event.arrival_ms <= until_ms]
+    last_ms = max((event.arrival_ms for event in read), default=0)
+    judge = Judge(rule_set, last_ms if until_ms is None else until_ms)
+    for event in sorted(read, key=lambda event: event.arrival_ms):
+        judge.read(event)
     if until_ms is not None:
         judge.let_time_pass(until_ms)
     for customer in judge.customers.values():
@@ -115,128 +108,6 @@ def run(rule_set: RuleSet, events: list[Event], until_ms: int | None) -> Result:
         if present:
             judge.result.tags[customer.id] = present
     return judge.result
-
-
-# ---------------------------------------------------------------------------------------------------- windows
-
-
-def pane_end_ms(event_time_ms: int, window_ms: int) -> int:
-    """End of the pane [start, end) in which a window of this length keeps an event."""
-    pane_ms = MINUTE_MS if window_ms <= LONGEST_WINDOW_OF_MINUTES_MS else HOUR_MS
-    return event_time_ms // pane_ms * pane_ms + pane_ms
-
-
-def leaves_at_ms(event_time_ms: int, window_ms: int) -> int:
-    """The first instant at which a window of this length no longer holds an event."""
-    return pane_end_ms(event_time_ms, window_ms) + window_ms
-
-
-# ------------------------------------------------------------------------------------------------ expressions
-
-COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-def is_true(expr: Expr, scope: Scope) -> bool:
-    """Truth of a condition. A comparison with something missing is false, whatever its operator."""
-    if isinstance(expr, And):
-        return all(is_true(item, scope) for item in expr.items)
-    if isinstance(expr, Or):
-        return any(is_true(item, scope) for item in expr.items)
-    if isinstance(expr, Not):
-        return not is_true(expr.item, scope)
-    if isinstance(expr, Compare):
-        left, right = value_of(expr.left, scope), value_of(expr.right, scope)
-        return left is not None and right is not None and COMPARE[expr.op](left, right)
-    if isinstance(expr, Member):
-        left = value_of(expr.left, scope)
-        return left is not None and (left in [item.value for item in expr.values]) != expr.negated
-    raise TypeError(f"not a condition: {expr!r}")
-
-
-def value_of(expr: Expr, scope: Scope) -> Value:
-    """Value of one side of a comparison."""
-    if isinstance(expr, (Number, Text)):
-        return expr.value
-    if isinstance(expr, (FieldRef, Aggregate)):
-        return scope(expr)
-    raise TypeError(f"not a value: {expr!r}")
-
-
-def field_value(event: Event, name: str, default_currency: str) -> Value:
-    """A field as rules see it: `amount` in units, missing kind and currency filled in, reals as their decimals."""
-    if name == "amount":
-        cents = event.fields.get("amount_cents")
-        return None if cents is None else Fraction(int(cents), 100)
-    if name not in {known.name for known in FIELDS[event.type]}:
-        raise KeyError(f"{event.type} has no field {name}")
-    found = event.fields.get(name)
-    if found is None and name == "kind":
-        return KINDS[event.type][0]
-    if found is None and name == "currency":
-        return default_currency
-    if isinstance(found, float):
-        # A real means the decimal that was written (0.1 is one tenth), to nine places.
-        return Fraction(round(Decimal(str(found)), 9))
-    return found
-
-
-def parts(expr: Expr | None) -> Iterator[Expr]:
-    """An expression and everything in it, `where` filters included."""
-    if expr is None:
-        return
-    yield expr
-    if isinstance(expr, (And, Or)):
-        for item in expr.items:
-            yield from parts(item)
-    elif isinstance(expr, Not):
-        yield from parts(expr.item)
-    elif isinstance(expr, Compare):
-        yield from parts(expr.left)
-        yield from parts(expr.right)
-    elif isinstance(expr, Member):
-        yield from parts(expr.left)
-    elif isinstance(expr, Aggregate):
-        yield from parts(expr.where)
-
-
-def aggregates_of(rule_set: RuleSet) -> list[Aggregate]:
-    """Every aggregate that stands anywhere in the rule set, as often as it stands there."""
-    conditions = [
-        condition for tag in rule_set.tags for condition in (tag.when, tag.leave, *(level.when for level in tag.tiers))
-    ]
-    return [part for condition in conditions for part in parts(condition) if isinstance(part, Aggregate)]
-
-
-def is_counted(aggregate: Aggregate, event: Event, default_currency: str) -> bool:
-    """Whether an event is of those that an aggregate is about."""
-    return event.type == aggregate.event and (
-        aggregate.where is None
-        or is_true(
-            aggregate.where,
-            lambda name: field_value(event, name.name, default_currency) if isinstance(name, FieldRef) else None,
-        )
-    )
-
-
-def amount_in(aggregate: Aggregate, event: Event, default_currency: str) -> Fraction | int:
-    """What an event that is counted adds while the window holds it: nothing if it lacks the field or is other money."""
-    if aggregate.func == "count":
-        return 1
-    assert aggregate.field is not None
-    names_currency = any(isinstance(part, FieldRef) and part.name == "currency" for part in parts(aggregate.where))
-    is_money = aggregate.field in ("amount", "amount_cents")
-    if is_money and not names_currency and field_value(event, "currency", default_currency) != default_currency:
-        return 0
-    amount = field_value(event, aggregate.field, default_currency)
-    assert not isinstance(amount, str), f"sum of a text: {aggregate.field}"
-    return 0 if amount is None else amount
 
 
 # ---------------------------------------------------------------------------------------------- state machine
@@ -317,34 +188,37 @@ def new_tier_value(tag: Tag, state: TagState, scope: Scope, now_ms: int) -> TagV
 # -------------------------------------------------------------------------------------------------- the judge
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """What one event adds to one aggregate, and until when."""
-
-    amount: Fraction | int
-    leaves_at_ms: int | None
-    """None stays for ever."""
-
-
 @dataclass(slots=True)
 class Customer:
     id: str
-    terms: list[list[Term]]
-    """Per aggregate of the rule set, all that ever counted in it."""
+    counted: list[list[Counted]]
+    """Per aggregate of the rule set, all that ever counted in it, in order of application."""
+    met: list[list[Met]]
+    """Per sequence of the rule set, all that was ever of it, in order of application."""
     states: dict[str, TagState]
-    """By tag, in the rule set's order."""
+    """By tag."""
     instants_ms: set[int] = field(default_factory=set)
-    """Still to come: when a window lets a pane of theirs go, and when the cooldown of a tag that they lost ends."""
+    """When a window lets a pane of theirs go, and when the cooldown of a tag that they lost ends; past ones too."""
+    due_ms: int | None = None
+    """The next instant at which anything of theirs may change by itself, as of the last look at them."""
 
 
 class Judge:
     """The partition: its clock, its customers, the ids that it has seen, and what came of it so far."""
 
-    def __init__(self, rule_set: RuleSet) -> None:
+    def __init__(self, rule_set: RuleSet, end_ms: int) -> None:
+        """`end_ms`: the instant up to which the judge will be asked."""
         self.rule_set = rule_set
+        self.end_ms = end_ms
+        self.tags = in_order(rule_set)
+        everything = parts_of_rules(rule_set)
         self.aggregates = aggregates_of(rule_set)
+        self.sequences = [part for part in everything if isinstance(part, Sequence)]
+        self.comparisons = [part for part in everything if isinstance(part, Compare) and sinces_in(part)]
         # By identity: the same aggregate written twice may be computed twice, that is only slow.
         self.position = {id(aggregate): position for position, aggregate in enumerate(self.aggregates)}
+        self.position |= {id(sequence): position for position, sequence in enumerate(self.sequences)}
+        self.trended = {id(part.item) for part in everything if isinstance(part, Trend)}
         self.clock_ms: int | None = None
         self.customers: dict[str, Customer] = {}
         self.seen_in_generation: dict[tuple[str, str], int] = {}
@@ -362,7 +236,7 @@ class Judge:
         self.result.outcomes[outcome] += 1
         if outcome in (Outcome.LATE, Outcome.APPLIED):
             customer = self.customer(event.customer_id)
-            self.take(customer, event, event_time_ms, clock_ms)
+            self.take(customer, Placed(event, event_time_ms))
             self.evaluate(customer, clock_ms, event)
 
     def outcome_of(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
@@ -374,75 +248,56 @@ class Judge:
         self.seen_in_generation[identity] = generation
         if last_seen_in is not None and last_seen_in >= generation - 1:
             return Outcome.DUPLICATE
-        windows_ms = self.windows_ms(event.type)
-        if windows_ms and all(leaves_at_ms(event_time_ms, window_ms) <= clock_ms for window_ms in windows_ms):
+        of_its_type = [aggregate for aggregate in self.aggregates if aggregate.event == event.type]
+        departures_ms = [ms for aggregate in of_its_type for ms in self.departures_ms(aggregate, event_time_ms)]
+        if departures_ms and max(departures_ms) <= clock_ms:
             return Outcome.LATE
         return Outcome.APPLIED
 
-    def windows_ms(self, event_type: str) -> set[int]:
-        """Lengths of the windows over events of a type, `ever` left out."""
-        return {
-            aggregate.window_ms
-            for aggregate in self.aggregates
-            if aggregate.event == event_type and aggregate.window_ms is not None
-        }
+    def departures_ms(self, aggregate: Aggregate, event_time_ms: int) -> list[int]:
+        """When an event leaves the windows of an aggregate: one, but two where a trend looks back; none of `ever`."""
+        if aggregate.window_ms is None:
+            return []
+        lengths = (1, 2) if id(aggregate) in self.trended else (1,)
+        return [leaves_at_ms(event_time_ms, aggregate.window_ms, each) for each in lengths]
 
     def customer(self, customer_id: str) -> Customer:
         if customer_id not in self.customers:
-            states = {tag.id: TagState() for tag in self.rule_set.tags}
-            self.customers[customer_id] = Customer(customer_id, [[] for _ in self.aggregates], states)
+            self.customers[customer_id] = Customer(
+                customer_id,
+                counted=[[] for _ in self.aggregates],
+                met=[[] for _ in self.sequences],
+                states={tag.id: TagState() for tag in self.tags},
+            )
         return self.customers[customer_id]
 
-    def take(self, customer: Customer, event: Event, event_time_ms: int, clock_ms: int) -> None:
-        """Adds an event to the customer's list, whether or not a window still holds it."""
-        currency = self.rule_set.default_currency
-        for aggregate, terms in zip(self.aggregates, customer.terms, strict=True):
-            if not is_counted(aggregate, event, currency):
-                continue
-            window_ms = aggregate.window_ms
-            departure_ms = None if window_ms is None else leaves_at_ms(event_time_ms, window_ms)
-            # An event without the field that is summed is in the window all the same, and leaves it.
-            terms.append(Term(amount_in(aggregate, event, currency), departure_ms))
-            if departure_ms is not None and departure_ms > clock_ms:
-                customer.instants_ms.add(departure_ms)
+    def take(self, customer: Customer, placed: Placed) -> None:
+        """Adds an event to the customer's lists, whether or not a window still holds it."""
+        for aggregate, all_counted in zip(self.aggregates, customer.counted, strict=True):
+            if (one := counted(aggregate, placed, self.rule_set)) is not None:
+                all_counted.append(one)
+                customer.instants_ms.update(self.departures_ms(aggregate, placed.time_ms))
+        for sequence, all_met in zip(self.sequences, customer.met, strict=True):
+            if (part := met(sequence, placed, self.rule_set)) is not None:
+                all_met.append(part)
 
     def let_time_pass(self, until_ms: int) -> None:
         """All that happens by itself up to and including an instant, oldest first, to each customer once an instant."""
         while True:
             due = [
-                (due_ms, customer.id)
+                (customer.due_ms, customer.id)
                 for customer in self.customers.values()
-                if (due_ms := self.next_due_ms(customer)) is not None and due_ms <= until_ms
+                if customer.due_ms is not None and customer.due_ms <= until_ms
             ]
             if not due:
                 return
             due_ms, customer_id = min(due)
-            customer = self.customers[customer_id]
-            customer.instants_ms.discard(due_ms)
-            self.evaluate(customer, due_ms, None)
-            next_due_ms = self.next_due_ms(customer)
-            assert next_due_ms is None or next_due_ms > due_ms, "an instant is evaluated once"
-
-    def next_due_ms(self, customer: Customer) -> int | None:
-        """The next instant at which anything of the customer's may change by itself."""
-        due_ms = set(customer.instants_ms)
-        for tag in self.rule_set.tags:
-            state = customer.states[tag.id]
-            due_ms |= {due for due in (moves_at_ms(tag, state), expires_at_ms(tag, state)) if due is not None}
-        return min(due_ms, default=None)
+            self.evaluate(self.customers[customer_id], due_ms, None)
 
     def evaluate(self, customer: Customer, now_ms: int, event: Event | None) -> None:
         """Looks at every rule once; `event` is None for an instant at which time alone did it."""
-        totals = [
-            sum(term.amount for term in terms if term.leaves_at_ms is None or term.leaves_at_ms > now_ms)
-            for terms in customer.terms
-        ]
-
-        def scope(name: FieldRef | Aggregate) -> Value:
-            assert isinstance(name, Aggregate), "a field outside of an aggregate"
-            return totals[self.position[id(name)]]
-
-        for tag in self.rule_set.tags:
+        scope = self.scope(customer, now_ms)
+        for tag in self.tags:
             state = customer.states[tag.id]
             new_value = new_tier_value if tag.tiers else new_plain_value
             after = new_value(tag, state, scope, now_ms)
@@ -454,6 +309,56 @@ class Judge:
                     customer.instants_ms.add(now_ms + tag.cooldown_ms)
                 state.value = after
                 state.value_since_ms = now_ms
+        customer.due_ms = self.next_due_ms(customer, now_ms)
+
+    def scope(self, customer: Customer, now_ms: int) -> Scope:
+        """What the names in conditions are worth for a customer at an instant; tags are worth what they are by now."""
+
+        def value(name: Name) -> Value:
+            if isinstance(name, TagRef):
+                return customer.states[name.tag].value
+            if isinstance(name, Sequence):
+                return sequence_holds(name, customer.met[self.position[id(name)]], now_ms)
+            if isinstance(name, Trend):
+                return trend_value(name, customer.counted[self.position[id(name.item)]], now_ms)
+            assert isinstance(name, Aggregate), f"outside of a filter: {name!r}"
+            return aggregate_value(name, customer.counted[self.position[id(name)]], now_ms)
+
+        return value
+
+    def next_due_ms(self, customer: Customer, now_ms: int) -> int | None:
+        """The next instant after this one at which anything of the customer's may change by itself."""
+        due_ms = {instant for instant in customer.instants_ms if instant > now_ms}
+        windows_let_go_ms = min(due_ms, default=self.end_ms + 1)
+        for tag in self.tags:
+            state = customer.states[tag.id]
+            timings = [due for due in (moves_at_ms(tag, state), expires_at_ms(tag, state)) if due is not None]
+            assert all(due > now_ms for due in timings), "an instant is evaluated once"
+            due_ms.update(timings)
+        for sequence in self.sequences:
+            due_ms.update(self.sequence_turns_ms(customer, sequence, now_ms))
+        for compare in self.comparisons:
+            due_ms.update(self.comparison_turns_ms(customer, compare, now_ms, windows_let_go_ms - 1))
+        return min(due_ms, default=None)
+
+    def sequence_turns_ms(self, customer: Customer, sequence: Sequence, now_ms: int) -> list[int]:
+        """When `a then no b` becomes true after this instant, if no event comes."""
+        all_met = customer.met[self.position[id(sequence)]]
+        firsts_ms = [one.time_ms for one in all_met if one.is_first]
+        if not sequence.negated or not firsts_ms:
+            return []
+        over_ms = max(firsts_ms) + sequence.within_ms
+        return [over_ms] if over_ms > now_ms and sequence_holds(sequence, all_met, over_ms) else []
+
+    def comparison_turns_ms(self, customer: Customer, compare: Compare, now_ms: int, until_ms: int) -> list[int]:
+        """When a comparison with `days_since` first changes after this instant, if no event comes."""
+        histories = [customer.counted[self.position[id(since)]] for since in sinces_in(compare)]
+        if not all(histories):
+            return []
+        newest_ms = [max(one.time_ms for one in history) for history in histories]
+        until_ms = min(until_ms, self.end_ms)
+        turn_ms = next_turn_ms(compare, newest_ms, lambda at_ms: self.scope(customer, at_ms), now_ms, until_ms)
+        return [] if turn_ms is None else [turn_ms]
 
     def note(
         self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int, event: Event | None

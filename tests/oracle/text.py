@@ -10,23 +10,31 @@ from fractions import Fraction
 from processors.rules.tree import (
     Aggregate,
     And,
+    Calendar,
     Compare,
     Expr,
     FieldRef,
+    Happening,
     Member,
     Not,
     Number,
     Or,
+    Present,
+    Ratio,
     RuleSet,
+    Sequence,
+    StartsWith,
     Tag,
+    TagRef,
     Text,
+    Trend,
 )
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event
+from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event
 
 
 def to_yaml(rule_set: RuleSet) -> str:
     """The tags as one rules file. Time zone and default currency are settings, and stay with the caller."""
-    return "\n".join(line for tag in rule_set.tags for line in _tag_lines(tag)) + "\n"
+    return "\n".join(line for tag in rule_set.tags for line in _tag_lines(tag, rule_set)) + "\n"
 
 
 def to_json_lines(events: Iterable[Event]) -> str:
@@ -47,6 +55,29 @@ def to_json_lines(events: Iterable[Event]) -> str:
 
 def to_expression(expr: Expr) -> str:
     """The expression in the rule language, with brackets wherever operators are nested."""
+    if isinstance(expr, Compare):
+        return f"{to_expression(expr.left)} {expr.op} {to_expression(expr.right)}"
+    if isinstance(expr, Member):
+        values = ", ".join(to_expression(value) for value in expr.values)
+        return f"{to_expression(expr.left)} {'not in' if expr.negated else 'in'} [{values}]"
+    if isinstance(expr, StartsWith):
+        return f"{to_expression(expr.left)} starts_with {to_expression(expr.prefix)}"
+    if isinstance(expr, Sequence):
+        then = "then no" if expr.negated else "then"
+        return f"{_events(expr.first)} {then} {_events(expr.second)} within {_duration(expr.within_ms)}"
+    if isinstance(expr, Not):
+        return f"not ({to_expression(expr.item)})"
+    if isinstance(expr, And | Or):
+        word = " and " if isinstance(expr, And) else " or "
+        return word.join(
+            f"({to_expression(item)})" if isinstance(item, And | Or | Sequence) else to_expression(item)
+            for item in expr.items
+        )
+    return _value(expr)
+
+
+def _value(expr: Expr) -> str:
+    """What stands for itself: a constant, a name, a call."""
     if isinstance(expr, Number):
         return _number(expr.value)
     if isinstance(expr, Text):
@@ -54,23 +85,28 @@ def to_expression(expr: Expr) -> str:
     if isinstance(expr, FieldRef):
         return expr.name
     if isinstance(expr, Aggregate):
-        what = expr.event if expr.field is None else f"{expr.event}.{expr.field}"
-        where = "" if expr.where is None else f" where {to_expression(expr.where)}"
-        return f"{expr.func}({what}{where}, {'ever' if expr.window_ms is None else _duration(expr.window_ms)})"
-    if isinstance(expr, Compare):
-        return f"{to_expression(expr.left)} {expr.op} {to_expression(expr.right)}"
-    if isinstance(expr, Member):
-        values = ", ".join(to_expression(value) for value in expr.values)
-        return f"{to_expression(expr.left)} {'not in' if expr.negated else 'in'} [{values}]"
-    if isinstance(expr, Not):
-        return f"not ({to_expression(expr.item)})"
-    word = " and " if isinstance(expr, And) else " or "
-    return word.join(
-        f"({to_expression(item)})" if isinstance(item, And | Or) else to_expression(item) for item in expr.items
-    )
+        what = _events(Happening(expr.event if expr.field is None else f"{expr.event}.{expr.field}", expr.where))
+        if expr.func == "days_since":
+            return f"days_since({what})"
+        return f"{expr.func}({what}, {'ever' if expr.window_ms is None else _duration(expr.window_ms)})"
+    if isinstance(expr, Ratio):
+        return f"ratio({to_expression(expr.left)}, {to_expression(expr.right)})"
+    if isinstance(expr, Trend):
+        return f"trend({to_expression(expr.item)})"
+    if isinstance(expr, Present):
+        return f"present({to_expression(expr.item)})"
+    if isinstance(expr, Calendar):
+        return f"{expr.unit}({expr.field})"
+    assert isinstance(expr, TagRef), f"not an expression: {expr!r}"
+    return f"tag({json.dumps(expr.tag)})"
 
 
-def _tag_lines(tag: Tag) -> list[str]:
+def _events(happening: Happening) -> str:
+    where = "" if happening.where is None else f" where {to_expression(happening.where)}"
+    return f"{happening.event}{where}"
+
+
+def _tag_lines(tag: Tag, rule_set: RuleSet) -> list[str]:
     lines = [
         f"- tag: {tag.id}",
         f"  name: {json.dumps(tag.name, ensure_ascii=False)}",
@@ -89,6 +125,12 @@ def _tag_lines(tag: Tag) -> list[str]:
     for key, duration_ms in (("dwell", tag.dwell_ms), ("cooldown", tag.cooldown_ms), ("expires", tag.expires_ms)):
         if duration_ms:
             lines.append(f"  {key}: {_duration(duration_ms)}")
+    if tag.exclusive is not None:
+        lines.append(f"  exclusive: {tag.exclusive}")
+        group = [other.id for other in rule_set.tags if other.exclusive == tag.exclusive]
+        # A rank that says no more than the tag's place in the file is left to the reader.
+        if tag.rank != 1 + group.index(tag.id):
+            lines.append(f"  rank: {tag.rank}")
     return lines
 
 

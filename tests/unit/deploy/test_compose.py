@@ -45,8 +45,8 @@ def test_the_schema_finds_what_is_wrong(service: str, key: str, value: object) -
 
 
 def test_the_services_are_those_that_a_deployment_needs() -> None:
-    assert set(SERVICES) == {"kafka", "redis", "topics", "tagger", "projector", "prometheus", "grafana"}
-    assert {"topics", "tagger", "projector"} == OURS
+    assert set(SERVICES) == {"kafka", "redis", "topics", "tagger", "projector", "control", "prometheus", "grafana"}
+    assert {"topics", "tagger", "projector", "control"} == OURS
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
@@ -166,9 +166,10 @@ def test_every_variable_of_ours_is_a_setting_and_has_a_value_that_it_takes(
         load(environ={"TAGSTREAM_KAFKA__BOTSTRAP": "kafka:19092"})
 
 
-def test_the_rules_are_mounted_where_the_tagger_looks() -> None:
+@pytest.mark.parametrize("name", ["tagger", "control"])
+def test_the_rules_are_mounted_where_those_look_who_read_them(name: str) -> None:
     [workdir] = [rest for instruction, rest in dockerfile()[-12:] if instruction == "WORKDIR"]
-    targets = [volume.split(":")[1] for volume in SERVICES["tagger"]["volumes"]]
+    targets = [volume.split(":")[1] for volume in SERVICES[name]["volumes"]]
     assert targets == [str(Path(workdir) / Settings().rules.dir)]
 
 

@@ -94,7 +94,7 @@ def test_every_option_that_is_named_exists(file: str) -> None:
     used = [
         (found[1], set(re.findall(r"(?<=[` ])--[a-z][a-z-]+", line)))
         for line in text_of(file).splitlines()
-        if (found := re.search(r"tagstream ([a-z]+)\b", line))
+        if (found := re.search(r"tagstream ([a-z-]+)\b", line))
     ]
     assert len([options for _, options in used if options]) > 5
     assert [(name, missing) for name, options in used if (missing := options - known.get(name, set()))] == []

@@ -10,7 +10,9 @@ import pytest
 from schemas.codec import event_from_json_bytes
 from schemas.events import EVENT_TYPES, FIELDS, KINDS
 from schemas.outcomes import Outcome
+from schemas.records import Request
 from schemas.registry import SCHEMAS
+from streams.control.check import check_form
 from streams.tagger.dead_letters import STAGE
 from streams.topics import DAY_MS, FOR_EVER, TOPICS, Topic
 from tests.unit.docs.doc_blocks import blocks, text_of
@@ -64,8 +66,16 @@ def test_every_stage_of_a_dead_letter_is_named() -> None:
     assert [stage for stage in {"decode", *STAGE.values()} if f"`{stage}`" not in section("`events.dlq`")] == []
 
 
-@pytest.mark.parametrize(("title", "schema"), [("`tags.changes`", "change"), ("`tags.current`", "current")])
-def test_every_field_of_an_output_is_named(title: str, schema: str) -> None:
+@pytest.mark.parametrize(
+    ("title", "schema"),
+    [
+        ("`tags.requests`", "request"),
+        ("`tags.requests`", "answer"),
+        ("`tags.changes`", "change"),
+        ("`tags.current`", "current"),
+    ],
+)
+def test_every_field_of_a_record_is_named(title: str, schema: str) -> None:
     names = [field["name"] for field in SCHEMAS[schema].raw["fields"]]
     assert [name for name in names if f"`{name}`" not in section(title)] == []
 
@@ -74,3 +84,12 @@ def test_the_event_that_is_shown_is_valid() -> None:
     for block in blocks(DOC, "json"):
         event_from_json_bytes("purchase", block.text.encode())
         assert "amount_cents" in json.loads(block.text)
+
+
+def test_the_request_that_is_shown_is_valid() -> None:
+    (shown,) = re.findall(
+        r"^echo '(\{.*\})' \| kcat .* -t tags.requests -k (\w+) ", section("`tags.requests`"), re.MULTILINE
+    )
+    request = Request.from_json(shown[0].encode())
+    check_form(request)
+    assert request.customer_id == shown[1]

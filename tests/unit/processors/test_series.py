@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from processors import customers, series
+from processors import customers, series, waits
 from processors import layout as L
 from processors.rules import program as G
 from processors.state import State, make_room
@@ -137,13 +137,13 @@ def test_a_cell_is_empty_when_nothing_is_left_even_if_its_sum_was_nothing() -> N
     assert series.is_empty(st.m, st.m32, g, at)
     series.add(st.m, st.m32, g, row, at, START_MS, START_MS, 1, 0)
     assert not series.is_empty(st.m, st.m32, g, at)
-    assert series.least_leave(st.m, st.m32, g, row) == START_MS + MINUTE + HOUR
+    assert waits.least_leave(st.m, st.m32, g, row) == START_MS + MINUTE + HOUR
     series.refresh(st.m, st.m32, g, at, START_MS + MINUTE + HOUR)
     assert series.is_empty(st.m, st.m32, g, at)
     series.drop_empty(st.m, st.m32, g, row)
     assert st.m32[row * 2 + L.ROW_SERIES32] == 0
     assert series.find_cell(st.m, st.m32, g, row, 0) == 0
-    assert series.least_leave(st.m, st.m32, g, row) == L.FAR
+    assert waits.least_leave(st.m, st.m32, g, row) == L.FAR
 
 
 def test_empty_cells_are_taken_out_from_between_others() -> None:
@@ -157,4 +157,4 @@ def test_empty_cells_are_taken_out_from_between_others() -> None:
             series.add(st.m, st.m32, g, row, at, START_MS, START_MS, 1, 0)
     series.drop_empty(st.m, st.m32, g, row)
     assert [bool(series.find_cell(st.m, st.m32, g, row, sid)) for sid in range(5)] == [False, True, False, True, False]
-    assert series.least_leave(st.m, st.m32, g, row) == START_MS + MINUTE + 2 * HOUR
+    assert waits.least_leave(st.m, st.m32, g, row) == START_MS + MINUTE + 2 * HOUR

@@ -26,7 +26,7 @@ def test_every_reason_for_a_dead_record_has_an_entry_and_no_entry_lacks_a_reason
 @pytest.mark.parametrize("code", CATALOGUE)
 def test_an_entry_is_complete_and_its_code_is_of_a_known_family(code: str) -> None:
     entry = CATALOGUE[code]
-    assert re.fullmatch(r"TS-[RCKSPD][1-9]\d\d", code)
+    assert re.fullmatch(r"TS-[RCKSPQD][1-9]\d\d", code)
     assert entry.title and not entry.title.endswith(".")
     assert entry.why.endswith(".")
     assert entry.cure

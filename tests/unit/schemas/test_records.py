@@ -15,11 +15,13 @@ from schemas.outcomes import Dead, Outcome
 from schemas.records import (
     CLAIM_EPOCH,
     CLOCK_KEY,
+    Answer,
     Change,
     Command,
     Current,
     DeadCount,
     JournalRecord,
+    Request,
     SourceRange,
     TagValue,
     change_id,
@@ -90,7 +92,29 @@ JOURNAL = st.builds(
     dead=st.lists(st.builds(DeadCount, st.sampled_from([int(dead) for dead in Dead]), COUNTS), max_size=3).map(tuple),
     note=st.none() | TEXT,
 )
-RECORDS = CHANGES | CURRENTS | COMMANDS | JOURNAL
+REQUESTS = st.builds(
+    Request,
+    request_id=TEXT,
+    customer_id=TEXT,
+    kind=st.sampled_from(["assign", "absent", "remove"]),
+    tag=TEXT,
+    value=st.none() | VALUES,
+    actor=TEXT,
+    reason=st.none() | TEXT,
+    term_ms=st.none() | LONG,
+)
+ANSWERS = st.builds(
+    Answer,
+    request_id=TEXT,
+    customer_id=TEXT,
+    status=st.sampled_from(["accepted", "refused"]),
+    code=st.none() | TEXT,
+    message=st.none() | TEXT,
+    cure=st.none() | TEXT,
+    until=st.none() | LONG,
+    arrived_at=LONG,
+)
+RECORDS = CHANGES | CURRENTS | COMMANDS | JOURNAL | REQUESTS | ANSWERS
 
 
 @relaxed

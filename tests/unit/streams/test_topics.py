@@ -30,7 +30,10 @@ def test_topics_carry_the_prefix() -> None:
 
 
 def test_only_whole_values_by_key_are_compacted() -> None:
-    assert [topic for topic in topics.TOPICS if topic.cleanup == "compact"] == [topics.CURRENT]
+    assert [topic for topic in topics.TOPICS if topic.cleanup == "compact"] == [
+        topics.DECIDED,
+        topics.CURRENT,
+    ]
 
 
 def test_what_recovery_reads_is_kept_for_ever() -> None:

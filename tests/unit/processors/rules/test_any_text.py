@@ -26,10 +26,38 @@ RULES = """\
   class: static
   category: base
   tier: [{level: a, when: 'count(browse, 1d) > 5'}, {level: b, when: 'count(browse, 1d) > 1'}]
+- tag: back
+  name: Back
+  class: business
+  category: marketing
+  parent: high_value
+  exclusive: offer
+  rank: 2
+  owner: Ann
+  review_by: 2030-01-31
+  sensitive: true
+  when: >-
+    browse where page_type starts_with "p" and hour(browse) in [8, 9] then no purchase where present(order_time)
+    within 2h and not (tag("tier") == "a" or tag("high_value")) and first(browse.category, 7d) != "x"
+  leave: days_since(browse) > 30 or ratio(trend(count(browse, 7d)), interval(browse, 30d)) < 1.5
+- {tag: offer, name: Offer, class: business, category: marketing, exclusive: offer, when: 'tag("tier")'}
 """
 PIECES = st.one_of(
     st.sampled_from(
-        [*"()[]{},.:\"'=<>!&*#-|\\\n\t\x00\x1b鞋", "not ", " and ", "\n  ", "where", "400d", "9" * 30, "\r\n", ""]
+        [
+            *"()[]{},.:\"'=<>!&*#-|\\\n\t\x00\x1b鞋",
+            "not ",
+            " and ",
+            "\n  ",
+            "where",
+            " then ",
+            "tag(",
+            "back",
+            "400d",
+            "9" * 30,
+            "\r\n",
+            "",
+        ]
     ),
     st.text(max_size=3),
 )

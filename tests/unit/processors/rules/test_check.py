@@ -30,6 +30,25 @@ def marked(text: str) -> list[tuple[str, str]]:
         "count(browse where category == search_query or not dwell_ms >= 1000, 1h) > 0",
         'count(browse where "app" == channel, 1h) > 0',
         "count(profile, ever) > 0",
+        "avg(purchase.amount, 7d) > min(purchase.amount_cents, 7d)",
+        "max(service.sentiment, 7d) < 0.5 or interval(browse, ever) <= 2",
+        'first(browse.category, 7d) == "x" and last(browse.category, 7d) in ["a", "b"]',
+        "first(purchase.amount, 7d) > last(purchase.amount, 7d)",
+        'last(service.kind, 30d) == "complaint" or "order" != first(purchase.kind, 7d)',
+        'last(service.kind, 30d) not in ["complaint", "return"]',
+        "days_since(purchase) > 30 and 30.5 >= days_since(browse)",
+        "days_since(purchase) > days_since(browse)",
+        "ratio(days_since(purchase), trend(count(purchase, 200d))) > 1",
+        "ratio(sum(purchase.amount, 7d), avg(purchase.amount, 30d)) > ratio(count(browse, 1d), interval(browse, 7d))",
+        "trend(sum(purchase.amount, 1m)) < 0 or trend(count(browse, 30d)) > trend(count(browse, 7d))",
+        "present(avg(purchase.amount, 7d)) and present(ratio(count(browse, 1d), count(browse, 7d)))",
+        "present(first(browse.category, 7d)) or present(days_since(browse))",
+        "count(purchase where present(order_time) and present(kind) and not present(amount), 7d) > 0",
+        'count(browse where page_type starts_with "a" or not category starts_with "b", 7d) > 0',
+        "count(purchase where hour(event_time) >= 22 or weekday(order_time) in [6, 7], 7d) > 0",
+        'tag("gold") and not (tag("tier") == "high" or tag("tier") != "low")',
+        "browse then purchase within 400d",
+        'browse where category == "x" then no purchase where amount > 5 within 1m or count(browse, 1d) > 5',
     ],
 )
 def test_what_means_something_has_no_faults(text: str) -> None:
@@ -66,9 +85,66 @@ def test_what_means_something_has_no_faults(text: str) -> None:
         ("count(purchase where kind == category, 1d) > 0", "TS-R212", "kind == category"),
         ("count(purchase where order_time > 5, 1d) > 0", "TS-R212", "order_time"),
         ("count(browse, 1d) in [1]", "TS-R213", "count(browse, 1d)"),
+        ("count(purchase where event_time > 5, 1d) > 0", "TS-R212", "event_time"),
+        ("count(purchase where hour(event_time) > hour(order_time), 7d) > 0", "TS-R212",
+         "hour(event_time) > hour(order_time)"),
+        ("count(purchase where quantity < weekday(event_time), 7d) > 0", "TS-R212",
+         "quantity < weekday(event_time)"),
+        ("first(browse.category, 1d) == last(browse.category, 1d)", "TS-R212",
+         "first(browse.category, 1d) == last(browse.category, 1d)"),
+        ("tag('tier') in ['a']", "TS-R213", "tag('tier')"),
+        ("first(purchase.amount, 1d) in [1, 2]", "TS-R213", "first(purchase.amount, 1d)"),
+        ("avg(purchase.category, 1d) > 0", "TS-R207", "category"),
+        ("first(purchase.order_time, 1d) > 0", "TS-R207", "order_time"),
+        ("max(purchase.kind, 1d) > 0", "TS-R207", "kind"),
+        ("first(browse.category, 1d) > 5", "TS-R204", "5"),
+        ("first(browse.category, 1d) == count(browse, 1d)", "TS-R204",
+         "first(browse.category, 1d) == count(browse, 1d)"),
+        ("first(browse.category, 1d) > 'm'", "TS-R205", "first(browse.category, 1d) > 'm'"),
+        ("last(service.kind, 1d) == 'order'", "TS-R206", "'order'"),
+        ("last(service.kind, 1d) in ['praise', 'order']", "TS-R206", "'order'"),
+        ("last(browse.category, 1d) in ['a', 5]", "TS-R204", "5"),
+        ("count(browse where tag('gold'), 1d) > 0", "TS-R208", "tag('gold')"),
+        ("count(browse where ratio(count(browse, 1d), count(browse, 2d)) > 1, 1d) > 0", "TS-R208",
+         "ratio(count(browse, 1d), count(browse, 2d))"),
+        ("count(browse where present(count(browse, 1d)), 1d) > 0", "TS-R208", "count(browse, 1d)"),
+        ("trend(count(browse, 201d)) > 0", "TS-R211", "201d"),
+        ("trend(count(browse, 401d)) > 0", "TS-R211", "401d"),
+        ("trend(sum(purchase.amount, ever)) > 0", "TS-R211", "ever"),
+        ("browse then purchase within 401d", "TS-R211", "401d"),
+        ("browse then purchase within 0m", "TS-R211", "0m"),
+        ("brows then purchase within 1d", "TS-R201", "brows"),
+        ("browse where category == 'then no x' then no purchse within 1d", "TS-R201", "purchse"),
+        ("browse where nope == 1 then purchase within 1d", "TS-R202", "nope"),
+        ("browse then purchase where nope == 1 within 1d", "TS-R202", "nope"),
+        ("hour(event_time) > 5", "TS-R215", "hour(event_time)"),
+        ('category starts_with "x"', "TS-R215", 'category starts_with "x"'),
+        ("present(category)", "TS-R209", "category"),
+        ("days_since(purchase) > avg(purchase.quantity, 1d)", "TS-R216",
+         "days_since(purchase) > avg(purchase.quantity, 1d)"),
+        ("count(browse where hour(category) > 5, 1d) > 0", "TS-R218", "category"),
+        ("count(browse where hour(purchase) > 5, 1d) > 0", "TS-R218", "purchase"),
+        ("count(browse where hour(order_time) > 5, 1d) > 0", "TS-R202", "order_time"),
+        ("count(purchase where kind starts_with 'o', 1d) > 0", "TS-R218", "kind"),
+        ("count(purchase where amount starts_with '1', 1d) > 0", "TS-R218", "amount"),
+        ("count(purchase where 'abc' starts_with 'a', 1d) > 0", "TS-R218", "'abc'"),
+        ("count(purchase where present(nope), 1d) > 0", "TS-R202", "nope"),
+        ("count(purchase where present(hour(order_time)), 1d) > 0", "TS-R219", "hour(order_time)"),
+        ("present(tag('gold'))", "TS-R219", "tag('gold')"),
+        ("present(5)", "TS-R219", "5"),
+        ("present(count(browse, 1d) > 5)", "TS-R214", "count(browse, 1d) > 5"),
+        ("ratio(count(browse, 1d), 10) > 1", "TS-R220", "10"),
+        ("ratio(ratio(count(browse, 1d), count(browse, 2d)), count(browse, 3d)) > 1", "TS-R220",
+         "ratio(count(browse, 1d), count(browse, 2d))"),
+        ("ratio(first(browse.category, 1d), count(browse, 3d)) > 1", "TS-R220", "first(browse.category, 1d)"),
+        ("ratio(tag('a'), count(browse, 3d)) > 1", "TS-R220", "tag('a')"),
+        ("tag('a') > 'high'", "TS-R221", "tag('a') > 'high'"),
+        ("tag('a') == 5", "TS-R221", "tag('a') == 5"),
+        ("tag('a') == tag('b')", "TS-R221", "tag('a') == tag('b')"),
+        ("(browse then purchase within 1d) == 5", "TS-R214", "browse then purchase within 1d"),
         ("(count(browse, 1d) > 0) == (count(browse, 2d) > 0)", "TS-R214", "count(browse, 1d) > 0"),
     ],
-)
+)  # fmt: skip
 def test_what_means_nothing_is_shown_where_it_is(text: str, code: str, words: str) -> None:
     assert marked(text)[0] == (code, words)
 
@@ -92,6 +168,16 @@ def test_all_faults_are_found_in_the_order_of_the_text() -> None:
         ("count(brows, 1d) > 0", "Did you mean browse?"),
         ('count(purchase where quantity == "2", 1d) > 0', "Write 2 without quotes"),
         ("count(browse, 1d)", "count(browse, 1d) > 0"),
+        ("days_since(browse)", "days_since(browse) > 0"),
+        ("count(browse where event_time > 5, 1d) > 0", "hour(event_time)"),
+        ("count(purchase where hour(ordr_time) > 5, 1d) > 0", "Did you mean order_time?"),
+        ("hour(event_time) > 5", "count(purchase where hour(event_time)"),
+        ("ratio(count(browse, 1d), 10) > 1", "Move the factor into the number"),
+        ("present(tag('gold'))", 'Write tag("gold") alone'),
+        ("tag('a') == 5", 'tag("a") == "LEVEL"'),
+        ("trend(count(browse, 300d)) > 0", "up to 200d"),
+        ("days_since(browse) > count(browse, 1d)", "days_since(browse) > 30"),
+        ("brows then purchase within 1d", "Did you mean browse?"),
     ],
 )
 def test_the_cure_names_what_was_probably_meant(text: str, cure: str) -> None:
@@ -104,6 +190,14 @@ def test_the_number_of_aggregates_is_bounded() -> None:
 
     assert faults(joined(limits.MAX_AGGREGATES)) == []
     assert [e.code for e in faults(joined(limits.MAX_AGGREGATES + 1))] == ["TS-R503"]
+
+
+def test_trends_and_sequences_count_as_two_aggregates() -> None:
+    trends = " or ".join(f"trend(count(browse, {i + 1}m)) > 0" for i in range(limits.MAX_AGGREGATES // 2))
+    sequences = " or ".join(f"browse then purchase within {i + 1}m" for i in range(limits.MAX_AGGREGATES // 2))
+    for text in (trends, sequences):
+        assert faults(text) == []
+        assert [e.code for e in faults(f"{text} or count(browse, 1d) > 0")] == ["TS-R503"]
 
 
 def test_what_waits_on_the_stack_is_bounded() -> None:

@@ -33,16 +33,39 @@ def logic(leaf: st.SearchStrategy[T.Expr]) -> st.SearchStrategy[T.Expr]:
     return st.recursive(leaf, grown, max_leaves=6)
 
 
+LISTS = st.lists(st.one_of(TEXTS, NUMBERS), min_size=1, max_size=3).map(tuple)
+TIMES = st.builds(T.Calendar, st.sampled_from(["hour", "weekday"]), st.sampled_from(["event_time", "order_time"]))
 IN_FILTER = st.one_of(
-    st.builds(T.Compare, OPS, FIELDS, st.one_of(TEXTS, NUMBERS, FIELDS)),
-    st.builds(T.Member, FIELDS, st.lists(st.one_of(TEXTS, NUMBERS), min_size=1, max_size=3).map(tuple), st.booleans()),
+    st.builds(T.Compare, OPS, st.one_of(FIELDS, TIMES), st.one_of(TEXTS, NUMBERS, FIELDS, TIMES)),
+    st.builds(T.Member, st.one_of(FIELDS, TIMES), LISTS, st.booleans()),
+    st.builds(T.StartsWith, FIELDS, TEXTS),
+    st.builds(T.Present, FIELDS),
 )
-FILTERS = st.one_of(st.none(), logic(IN_FILTER))
-AGGREGATES = st.one_of(
-    st.builds(T.Aggregate, st.just("count"), NAMES, st.none(), FILTERS, WINDOWS),
-    st.builds(T.Aggregate, st.just("sum"), NAMES, NAMES, FILTERS, WINDOWS),
+# deferred, so that what shows a strategy does not show all that it is made of
+FILTERS: st.SearchStrategy[T.Expr | None] = st.deferred(lambda: st.one_of(st.none(), logic(IN_FILTER)))
+COUNTS = st.builds(T.Aggregate, st.sampled_from(["count", "interval"]), NAMES, st.none(), FILTERS, WINDOWS)
+OF_FIELDS = st.sampled_from(["sum", "avg", "min", "max", "first", "last"])
+SUMS = st.builds(T.Aggregate, OF_FIELDS, NAMES, NAMES, FILTERS, WINDOWS)
+SINCE = st.builds(T.Aggregate, st.just("days_since"), NAMES, st.none(), FILTERS, st.none())
+AGGREGATES = st.one_of(COUNTS, SUMS, SINCE)
+TRENDS = st.builds(
+    T.Trend, st.one_of(COUNTS.filter(lambda a: a.func == "count"), SUMS.filter(lambda a: a.func == "sum"))
 )
-CONDITIONS = logic(st.builds(T.Compare, OPS, AGGREGATES, st.one_of(NUMBERS, AGGREGATES)))
+VALUES: st.SearchStrategy[T.Expr] = st.deferred(
+    lambda: st.one_of(AGGREGATES, TRENDS, st.builds(T.Ratio, AGGREGATES, AGGREGATES))
+)
+HAPPENINGS = st.builds(T.Happening, NAMES, FILTERS)
+TAGS = st.builds(T.TagRef, TEXTS.map(lambda text: text.value))
+CONDITIONS = logic(
+    st.one_of(
+        st.builds(T.Compare, OPS, VALUES, st.one_of(NUMBERS, VALUES)),
+        st.builds(T.Compare, st.sampled_from(["==", "!="]), st.one_of(TAGS, AGGREGATES), TEXTS),
+        st.builds(T.Member, AGGREGATES, LISTS, st.booleans()),
+        st.builds(T.Present, VALUES),
+        TAGS,
+        st.builds(T.Sequence, HAPPENINGS, HAPPENINGS, WINDOWS.filter(lambda ms: ms is not None), st.booleans()),
+    )
+)
 
 
 @given(CONDITIONS)
@@ -57,6 +80,14 @@ def test_what_is_dumped_is_parsed_to_the_same_tree(expr: T.Expr) -> None:
         ("count(browse where category=='a',90m) > 0", 'count(browse where category == "a", 90m) > 0'),
         ("not (count(browse, 1d) > 1) or (count(browse, 60m) > -0.05 and 1 < count(browse, ever))",
          "not count(browse, 1d) > 1 or count(browse, 1h) > -0.05 and 1 < count(browse, ever)"),
+        ("( browse where (a==1 or b==1) then  no purchase where(c==1) within 1440m )",
+         "browse where a == 1 or b == 1 then no purchase where c == 1 within 1d"),
+        ("not(browse then browse within 1h) and 'x'!=tag( 'a' )",
+         'not browse then browse within 1h and tag("a") != "x"'),
+        ("ratio( count(a ,1d),trend( sum(a.b,24h) ) )>1 or present(days_since( a where present( b ) ))",
+         "ratio(count(a, 1d), trend(sum(a.b, 1d))) > 1 or present(days_since(a where present(b)))"),
+        ("count(a where hour(a)>5 and not(b starts_with 'x'),1d)>0",
+         'count(a where hour(event_time) > 5 and not b starts_with "x", 1d) > 0'),
         ("(count(browse, 1d) > 1 or count(browse, 1d) > 2) and not (count(browse, 1d) > 3 and count(browse, 1d) > 4)",
          "(count(browse, 1d) > 1 or count(browse, 1d) > 2) and not (count(browse, 1d) > 3 and count(browse, 1d) > 4)"),
     ],

@@ -51,6 +51,7 @@ def test_both_hashes_are_16_hex_digits_and_never_change_by_accident() -> None:
     assert re.fullmatch("[0-9a-f]{16}", version) and re.fullmatch("[0-9a-f]{16}", text_hash)
     # a new value means that every installation computes its tags again: raise the format on purpose or not at all
     assert version == "69c4309f956b1b17"
+    assert text_hash == "eb58aede350b0ff0"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,47 @@ def test_texts_colours_examples_and_wording_change_the_text_hash_alone(old: str,
     changed_version, changed_text = hashes(BASE.replace(old, new))
     assert changed_version == version
     assert changed_text != text_hash
+
+
+def grouped(*lines: str) -> str:
+    return BASE.replace("  dwell: 10m\n", "".join(f"  {line}\n" for line in ("dwell: 10m", *lines)))
+
+
+def test_the_version_follows_the_group_and_the_rank() -> None:
+    texts = (
+        BASE,
+        grouped("exclusive: offer"),
+        grouped("exclusive: other"),
+        grouped("exclusive: offer", "rank: 2"),
+    )
+    assert len({hashes(text)[0] for text in texts}) == len(texts)
+
+
+def test_a_rank_that_is_given_as_the_one_that_it_would_have_changes_nothing() -> None:
+    assert hashes(grouped("exclusive: offer", "rank: 1")) == hashes(grouped("exclusive: offer"))
+
+
+def test_the_version_follows_what_another_tag_is_asked_for() -> None:
+    texts = [
+        BASE.replace("count(browse, 7d) > 0", condition)
+        for condition in ('tag("tier")', 'tag("tier") == "high"', 'tag("tier") == "low"', 'not tag("tier")')
+    ]
+    assert len({hashes(text)[0] for text in texts}) == len(texts)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["parent: tier", "owner: Ann", "review_by: 2030-01-31", "sensitive: true"],
+    ids=lambda line: line.split(":")[0],
+)
+def test_who_answers_and_what_stands_above_changes_the_text_hash_alone(line: str) -> None:
+    version, text_hash = hashes(grouped(line))
+    assert version == hashes(BASE)[0]
+    assert text_hash != hashes(BASE)[1]
+
+
+def test_what_is_not_sensitive_need_not_say_so() -> None:
+    assert hashes(grouped("sensitive: false")) == hashes(BASE)
 
 
 def test_files_and_their_order_mean_nothing() -> None:

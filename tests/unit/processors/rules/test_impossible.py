@@ -25,6 +25,15 @@ def warned(text: str) -> list[tuple[str, str]]:
         ("count(browse, 1d) == 2.5", "TS-R901"),
         ("sum(purchase.amount, 1d) == 0.001", "TS-R901"),
         ("sum(service.satisfaction, 1d) < 0", "TS-R901"),
+        ("days_since(purchase) < 0", "TS-R901"),
+        ("interval(purchase, 7d) == -1", "TS-R901"),
+        ("avg(service.satisfaction, 7d) > 5", "TS-R901"),
+        ("max(service.satisfaction, 7d) == 4.5", "TS-R901"),
+        ("trend(count(browse, 7d)) == 0.5", "TS-R901"),
+        ("days_since(purchase) >= 0", "TS-R902"),
+        ("first(service.sentiment, 7d) <= 1", "TS-R902"),
+        ("present(count(browse, 1d))", "TS-R902"),
+        ("present(trend(count(browse, 1d)))", "TS-R902"),
         ("count(browse, 1d) >= 0", "TS-R902"),
         ("count(browse, 1d) > -0.5", "TS-R902"),
         ("count(browse, 1d) != -1", "TS-R902"),
@@ -48,6 +57,14 @@ def test_a_comparison_that_never_or_always_holds_is_named(comparison: str, code:
         "sum(service.sentiment, 1d) > 5",
         "count(browse, 1d) > 3 and count(browse, 1d) < 5",
         "count(browse, 1d) > 5 and count(browse, 2d) < 3",
+        "avg(service.satisfaction, 7d) == 4.5",
+        "trend(count(browse, 7d)) < 0",
+        "trend(sum(service.satisfaction, 7d)) < -5",
+        "days_since(browse) > 30 and days_since(browse where category == 'x') < 5",
+        "days_since(browse) == 0.5 and present(days_since(browse))",
+        "ratio(count(browse, 1d), sum(purchase.amount, 1d)) < 0",
+        "count(browse where hour(event_time) == 23 or weekday(event_time) == 7 or hour(event_time) in [0], 1d) > 0",
+        "first(browse.category, 1d) == '' or tag('gold')",
         "count(browse, 1d) >= 5 and count(browse, 1d) <= 5",
     ],
 )
@@ -59,6 +76,40 @@ def test_filters_are_looked_into_with_the_limits_of_their_fields() -> None:
     assert warned("count(service where satisfaction > 5, 1d) > 0") == [("TS-R901", "satisfaction > 5")]
     assert warned("count(service where satisfaction >= 1, 1d) > 0") == [("TS-R902", "satisfaction >= 1")]
     assert warned("count(browse where dwell_ms > 5 and dwell_ms < 3, 1d) > 0") == [("TS-R903", "dwell_ms < 3")]
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "words"),
+    [
+        ("hour(event_time) > 23", "TS-R901", "hour(event_time) > 23"),
+        ("weekday(event_time) == 0", "TS-R901", "weekday(event_time) == 0"),
+        ("weekday(event_time) != 8", "TS-R902", "weekday(event_time) != 8"),
+        ("weekday(event_time) in [0, 1]", "TS-R901", "0"),
+        ("hour(event_time) in [7.5]", "TS-R901", "7.5"),
+        ("hour(event_time) > 22 and hour(event_time) < 6", "TS-R903", "hour(event_time) < 6"),
+        ("channel starts_with ''", "TS-R902", "channel starts_with ''"),
+    ],
+)
+def test_filters_by_time_and_prefix_are_looked_into_wherever_they_stand(condition: str, code: str, words: str) -> None:
+    for text in (
+        f"count(purchase where {condition}, 1d) > 0",
+        f"ratio(count(purchase where {condition}, 1d), count(browse, 1d)) > 0",
+        f"present(avg(purchase.amount where {condition}, 1d))",
+        f"first(purchase.category where {condition}, 1d) in ['a']",
+        f"browse then no purchase where {condition} within 1d",
+        f"purchase where {condition} then browse within 1d",
+    ):
+        assert warned(text) == [(code, words)]
+
+
+def test_what_is_always_true_of_what_may_be_missing_is_to_be_asked_for() -> None:
+    def cure(text: str) -> str:
+        (warning,) = impossible(parse(text))
+        return warning.cure
+
+    assert "Write present(days_since(purchase))" in cure("days_since(purchase) >= 0")
+    assert "Write present(order_time)" in cure("count(purchase where hour(order_time) >= 0, 1d) > 0")
+    assert "present" not in cure("count(purchase where hour(event_time) >= 0, 1d) > 0")
 
 
 def test_conditions_that_exclude_each_other_are_named_once() -> None:

@@ -93,6 +93,92 @@ def test_texts_keep_quotes_backslashes_and_chinese() -> None:
     assert [c.right for c in expr.left.where.items if isinstance(c, T.Compare)] == [T.Text("a\"b\\c'"), T.Text("鞋子")]
 
 
+def left_of(text: str) -> T.Expr:
+    expr = parse(text)
+    assert isinstance(expr, T.Compare)
+    return expr.left
+
+
+def filter_of(text: str) -> T.Expr | None:
+    aggregate = left_of(f"count({text}, 1d) > 0")
+    assert isinstance(aggregate, T.Aggregate)
+    return aggregate.where
+
+
+@pytest.mark.parametrize("func", ["sum", "avg", "min", "max", "first", "last"])
+def test_functions_of_a_field_name_it_with_its_event(func: T.Func) -> None:
+    assert left_of(f"{func}(purchase.amount, 1d) > 1") == T.Aggregate(func, "purchase", "amount", None, 86_400_000)
+
+
+def test_functions_of_events_take_the_event_alone() -> None:
+    big = T.Compare(">", T.FieldRef("amount"), T.Number(Fraction(1)))
+    assert left_of("interval(purchase where amount > 1, ever) > 1") == T.Aggregate(
+        "interval", "purchase", None, big, None
+    )
+    assert left_of("days_since(purchase where amount > 1) > 1") == T.Aggregate(
+        "days_since", "purchase", None, big, None
+    )
+
+
+def test_ratio_trend_and_present_hold_values() -> None:
+    assert left_of("ratio(count(purchase, ever), count(browse, 1d)) > 1") == T.Ratio(ORDERS, BROWSES)
+    assert left_of("trend(count(browse, 1d)) > 1") == T.Trend(BROWSES)
+    assert parse("not present(count(browse, 1d))") == T.Not(T.Present(BROWSES))
+    assert filter_of("browse where present(category)") == T.Present(T.FieldRef("category"))
+
+
+def test_hours_and_weekdays_are_those_of_a_time() -> None:
+    expected = T.Compare(">", T.Calendar("hour", "event_time"), T.Number(Fraction(6)))
+    assert filter_of("purchase where hour(event_time) > 6") == expected
+    assert filter_of("purchase where hour(purchase) > 6") == expected
+    assert filter_of("purchase where hour(browse) > 6") == T.Compare(
+        ">", T.Calendar("hour", "browse"), T.Number(Fraction(6))
+    )
+    assert filter_of("purchase where weekday(order_time) > 6") == T.Compare(
+        ">", T.Calendar("weekday", "order_time"), T.Number(Fraction(6))
+    )
+
+
+def test_starts_with_may_stand_after_not() -> None:
+    assert filter_of("browse where not category starts_with 'a'") == T.Not(
+        T.StartsWith(T.FieldRef("category"), T.Text("a"))
+    )
+
+
+def test_a_tag_stands_alone_or_is_compared_with_a_level() -> None:
+    assert parse('tag("gold") and not tag(\'tier\') == "high"') == T.And(
+        (T.TagRef("gold"), T.Not(T.Compare("==", T.TagRef("tier"), T.Text("high"))))
+    )
+
+
+def test_the_constant_beside_a_text_value_stands_on_the_right() -> None:
+    assert parse('"high" != tag("tier")') == parse('tag("tier") != "high"')
+    assert parse('"x" == first(browse.category, 1d)') == parse('first(browse.category, 1d) == "x"')
+
+
+def test_a_sequence_is_two_events_and_a_length() -> None:
+    plain = T.Sequence(T.Happening("browse", None), T.Happening("purchase", None), 7_200_000, negated=False)
+    assert parse("browse then purchase within 2h") == plain
+    assert parse("not (browse then purchase within 120m)") == T.Not(plain)
+    assert parse("browse then purchase within 2h and count(browse, 1d) > 1") == T.And((plain, above(BROWSES, 1)))
+
+
+def test_a_filter_of_a_sequence_extends_as_far_as_it_can() -> None:
+    a, b = (T.Compare("==", T.FieldRef(name), T.Text("x")) for name in ("category", "channel"))
+    present = T.Present(T.FieldRef("order_id"))
+    expr = parse(
+        "browse where category == 'x' and channel == 'x' then no purchase where channel == 'x' or present(order_id)"
+        " within 1d or count(browse, 1d) > 1"
+    )
+    sequence = T.Sequence(
+        T.Happening("browse", T.And((a, b))), T.Happening("purchase", T.Or((b, present))), 86_400_000, negated=True
+    )
+    assert expr == T.Or((sequence, above(BROWSES, 1)))
+    assert parse("browse where present(category) then purchase within 1d") == T.Sequence(
+        T.Happening("browse", T.Present(T.FieldRef("category"))), T.Happening("purchase", None), 86_400_000, False
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [
@@ -103,8 +189,33 @@ def test_texts_keep_quotes_backslashes_and_chinese() -> None:
         ("count(browse, 1d) > 1 && 2", "TS-R102", "&"),
         ("count(browse，1d) > 1", "TS-R102", "，"),
         ("cuont(browse, 1d) > 1", "TS-R103", "cuont"),
-        ("days_since(browse) > 1", "TS-R104", "days_since"),
-        ("count(browse then no purchase within 2h, 1d) > 1", "TS-R104", "then"),
+        ("distinct(browse.category, 1d) > 1", "TS-R104", "distinct"),
+        ("top(browse.category by count(browse), 1d) == 'x'", "TS-R104", "by"),
+        ("age(profile.birthday) > 1", "TS-R104", "age"),
+        ("present(profile.birthday)", "TS-R104", "profile.birthday"),
+        ("count(browse then no purchase within 2h, 1d) > 1", "TS-R105", "browse then no purchase within 2h"),
+        ("count(browse where then == 1 then purchase, 1d) > 1", "TS-R101", ","),
+        ("avg(purchase, 1d) > 1", "TS-R105", "purchase"),
+        ("interval(purchase.amount, 1d) > 1", "TS-R105", "purchase.amount"),
+        ("days_since(purchase, 30d) > 1", "TS-R105", "30d"),
+        ("days_since(purchase.amount) > 1", "TS-R105", "purchase.amount"),
+        ("days_since() > 1", "TS-R105", "days_since()"),
+        ("days_since(1d) > 1", "TS-R105", "1d"),
+        ("ratio(count(browse, 1d)) > 1", "TS-R105", "ratio(count(browse, 1d))"),
+        ("tag(gold)", "TS-R105", "gold"),
+        ('tag("gold", "silver")', "TS-R105", 'tag("gold", "silver")'),
+        ("count(browse where hour(1) > 1, 1d) > 1", "TS-R105", "1"),
+        ("count(browse where category starts_with page_type, 1d) > 1", "TS-R105", "page_type"),
+        ('count(browse where category not starts_with "a", 1d) > 1', "TS-R101", "starts_with"),
+        ("trend(avg(purchase.amount, 1d)) > 1", "TS-R217", "avg(purchase.amount, 1d)"),
+        ("trend(5) > 1", "TS-R217", "5"),
+        ("browse then purchase", "TS-R101", ""),
+        ("browse then purchase within 30", "TS-R109", "30"),
+        ("browse then purchase within ever", "TS-R109", "ever"),
+        ("browse then purchase within 2w", "TS-R109", "2w"),
+        ("browse where dwell_ms > 1", "TS-R101", ""),
+        ("then purchase within 2h", "TS-R101", "purchase"),
+        ("browse THEN purchase within 2h", "TS-R101", "THEN"),
         ("profile.region == 1", "TS-R104", "profile.region"),
         ("count(browse) > 1", "TS-R105", "count(browse)"),
         ("count(purchase.amount, 1d) > 1", "TS-R105", "purchase.amount"),
@@ -138,6 +249,18 @@ def test_a_fault_is_shown_where_it_is(text: str, code: str, words: str) -> None:
         ("count(browse, 1d) > 1 & 2", "Write `and`"),
         ("(count(browse, 1d) > 1", "Close the parenthesis"),
         ("purchase.amount > 1", "sum(purchase.amount, 30d)"),
+        ("tag(gold)", 'Write tag("gold")'),
+        ("trend(avg(purchase.amount, 1d)) > 1", "trend(count(EVENT, WINDOW))"),
+        ("browse then purchase within 30", "Write 30m, 30h or 30d"),
+        ("browse then purchase", "Add `within`"),
+        ("browse then", "an event must stand"),
+        ("count(browse where dwell_ms > 1", "Add a comma and a window"),
+        ("browse where dwell_ms > 1", "count(EVENT where CONDITION, 30d) > 0"),
+        ("days_since(purchase, 30d) > 1", "Leave it out"),
+        ("hours(event_time) > 1", "Did you mean hour?"),
+        ("distict(browse.category, 1d) > 1", "Did you mean distinct? It is not yet supported"),
+        ("count(browse, 1d) / count(purchase, 1d) > 1", "ratio(a, b)"),
+        ('count(browse where category not starts_with "a", 1d) > 1', "not FIELD starts_with"),
     ],
 )
 def test_the_cure_says_what_to_write(text: str, cure: str) -> None:

@@ -1,0 +1,165 @@
+"""What time alone does to a condition: which values may fall, rise or vanish, and how far that must go to matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from processors import interpret as vm
+from processors import layout as L
+from processors.rules import program as G
+from processors.rules import tree as T
+from processors.rules.conditions import unit_of
+from processors.rules.instructions import flip, whole_threshold
+from processors.rules.windows import SeriesTable, newest, windows_of
+from processors.series import EVER
+
+FALLS: Final = "falls"
+RISES: Final = "rises"
+VANISHES: Final = "vanishes"
+
+
+class Read(NamedTuple):
+    """One thing that time may change, as in the tables READ_SERIES, READ_METRIC and READ_FLOOR."""
+
+    series: int
+    metric: int
+    floor: int
+
+
+class Fading(NamedTuple):
+    """A comparison, a sequence or a `present` that time alone may change."""
+
+    reads: frozenset[Read]
+    eager: bool
+    """Whether time alone may make the condition that it is a part of true."""
+
+
+def motions_of(value: T.Expr) -> frozenset[str]:
+    """What time alone does to a value, as long as no amount is negative."""
+    match value:
+        case T.Aggregate("days_since"):
+            return frozenset((RISES,))
+        case T.Aggregate(window_ms=None):
+            return frozenset()
+        case T.Aggregate("count" | "sum"):
+            return frozenset((FALLS,))
+        case T.Aggregate("max"):
+            return frozenset((FALLS, VANISHES))
+        case T.Aggregate("min"):
+            return frozenset((RISES, VANISHES))
+        case T.Trend():
+            return frozenset((FALLS, RISES))
+        case T.Aggregate():
+            return frozenset((FALLS, RISES, VANISHES))
+        case T.Ratio(left, right):
+            if motions_of(left) or motions_of(right):
+                return frozenset((FALLS, RISES, VANISHES))
+    return frozenset()
+
+
+def _can_make(op: T.CompareOp, motions: frozenset[str], wanted: bool) -> bool:
+    """Whether a left side that moves so can make `left op right` become `wanted`."""
+    if op in ("==", "!="):
+        return bool(motions)
+    up = op in (">", ">=")
+    return (RISES if up == wanted else FALLS) in motions or (VANISHES in motions and not wanted)
+
+
+class ReadFinder:
+    """Finds the reads of conditions."""
+
+    def __init__(self, table: SeriesTable, try_out: Callable[[T.Expr, T.Expr], int]) -> None:
+        """`try_out` gives what READ_FLOOR is for a comparison that is TRIED."""
+        self._table = table
+        self._try_out = try_out
+
+    def fading_in(self, expr: T.Expr, wanted: bool = True) -> Iterator[Fading]:
+        """Every part of a condition that time alone may change; `eager` tells of making `expr` become `wanted`.
+
+        `count(x, 7d) >= 3` is not eager: only events make it true. `count(x, 7d) == 0` is.
+        """
+        match expr:
+            case T.Not(item):
+                yield from self.fading_in(item, not wanted)
+            case T.And(items) | T.Or(items):
+                for item in items:
+                    yield from self.fading_in(item, wanted)
+            case T.Compare(op, left, right):
+                yield self._side(left, op, right, wanted)
+                yield self._side(right, flip(op), left, wanted)
+                yield from self._tried(left, right)
+            case T.Member(left):
+                yield Fading(self._all(left), True)
+            case T.Present(item):
+                yield Fading(self._all(item), not wanted)
+            case T.Sequence(first, _, within_ms, True):
+                yield Fading(frozenset((self._reaching(first, within_ms),)), True)
+            case _:
+                pass
+
+    def _tried(self, left: T.Expr, right: T.Expr) -> Iterator[Fading]:
+        """A comparison in which the time since something stands in a ratio."""
+        sinces = [part for side in (left, right) if isinstance(side, T.Ratio) for part in _sinces_in(side)]
+        if sinces:
+            program = self._try_out(left, right)
+            yield Fading(frozenset(Read(self._newest(s)[0], G.TRIED, program) for s in sinces), True)
+
+    def _side(self, value: T.Expr, op: T.CompareOp, other: T.Expr, wanted: bool) -> Fading:
+        """One side of `value op other`."""
+        motions = motions_of(value)
+        if not motions:
+            return Fading(frozenset(), False)
+        if isinstance(other, T.Number) and isinstance(value, T.Aggregate):
+            reads = self._with_constant(value, op, other.value)
+        else:
+            reads = self._all(value)
+        return Fading(reads, _can_make(op, motions, wanted))
+
+    def _with_constant(self, value: T.Aggregate, op: T.CompareOp, bound: Fraction) -> frozenset[Read]:
+        if value.func not in ("count", "sum", "days_since"):
+            return self._all(value)
+        compared = whole_threshold(op, bound * unit_of(value))
+        if isinstance(compared, bool):
+            return frozenset()
+        if value.func == "days_since":
+            floors = [floor for floor in _floors(*compared) if floor <= L.FAR]
+            return frozenset(self._since(value, floor) for floor in floors)
+        series, metric = self._table.metric(windows_of(value)[0])
+        return frozenset(Read(series, metric, floor) for floor in _floors(*compared))
+
+    def _reaching(self, what: T.Happening, length_ms: int) -> Read:
+        """The time since the newest of these events reaching `length_ms`."""
+        series, place = self._table.locate(newest(what))
+        return Read(series, -1 - place, length_ms)
+
+    def _newest(self, since: T.Aggregate) -> tuple[int, int]:
+        return self._table.locate(newest(T.Happening(since.event, since.where)))
+
+    def _since(self, since: T.Aggregate, length_ms: int) -> Read:
+        return self._reaching(T.Happening(since.event, since.where), length_ms)
+
+    def _all(self, value: T.Expr) -> frozenset[Read]:
+        """Whatever leaves the value's windows; of a time since, the end of its being 0 for an event ahead of time."""
+        reads = set()
+        for window in windows_of(value):
+            if window.length_ms != EVER:
+                reads.add(Read(*self._table.metric(window), G.ANY_FALL))
+        # for an event ahead of time it is 0 for a while, and so missing as a divisor
+        reads |= {self._since(part, length_ms) for part in _sinces_in(value) for length_ms in (0, 1)}
+        return frozenset(reads)
+
+
+def _sinces_in(value: T.Expr) -> list[T.Aggregate]:
+    """Every `days_since` of a value."""
+    parts = (value.left, value.right) if isinstance(value, T.Ratio) else (value,)
+    return [part for part in parts if isinstance(part, T.Aggregate) and part.func == "days_since"]
+
+
+def _floors(op: int, value: int) -> list[int]:
+    """Values at which, from above or below, the truth of `x op value` changes."""
+    above = min(value + 1, G.ANY_FALL)
+    if op in (vm.GE, vm.LT):
+        return [value]
+    return [above] if op in (vm.GT, vm.LE) else [value, above]

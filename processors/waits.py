@@ -1,0 +1,164 @@
+"""When time alone may change something of a customer: lower bounds, from what their cells and tags read.
+
+A read is a window whose value may fall, a time since the last event that grows, or a comparison in which such a time
+stands in a ratio, which is tried out (rules/reads.py writes them, program.py has the tables).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from processors import layout as L
+from processors import series
+from processors.arena import wide
+from processors.interpret import holds
+from processors.jit import hot, inline, jit
+from processors.rules import program as G
+from processors.rules.program import look
+
+LOOK_AHEAD: Final = 16
+"""Panes looked at to find the time at which a value has fallen far enough; that of the last one is a lower bound."""
+TRY_MS: Final = 1 << 36
+"""How far ahead (ms, some two years) a comparison is tried out; then it is looked at again."""
+
+
+@inline
+def _reaches(m, at, window, length):  # type: ignore[no-untyped-def]
+    """When the time since the last event reaches `length` (ms), FAR if that is over or there was none."""
+    since = m[at + L.CELL_WINDOWS + window * L.WINDOW_WORDS]
+    due = L.FAR
+    if since != 0 and since + length > m[L.R_NOW]:
+        due = since + length
+    return due
+
+
+@hot
+def reached(m, g, at, sid, now):  # type: ignore[no-untyped-def]
+    """Whether the time since the cell's last event reaches one of its bounds at `now`."""
+    for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
+        metric = look(g, G.READ_METRIC, i)
+        if metric == G.TRIED:
+            return True
+        if metric < 0:
+            since = m[at + L.CELL_WINDOWS + (-1 - metric) * L.WINDOW_WORDS]
+            if since != 0 and since + look(g, G.READ_FLOOR, i) == now:
+                return True
+    return False
+
+
+@jit
+def _standing(m, m32, g, row, program, time):  # type: ignore[no-untyped-def]
+    """How the sides of a comparison will stand at `time` if nothing else changes: less, equal, greater or missing."""
+    words = program & 0xFFFFF
+    start = program >> 20
+    m[L.R_NOW] = time
+    standing = 2 if holds(m, m32, g, start, start + words, row) else 0
+    if holds(m, m32, g, start + words, start + 2 * words, row):
+        standing += 1
+    return standing
+
+
+@jit
+def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which a comparison whose sides only grow, or only shrink, stands otherwise."""
+    now = m[L.R_NOW]
+    standing = _standing(m, m32, g, row, program, now)
+    low = now + 1
+    high = now + TRY_MS
+    if _standing(m, m32, g, row, program, low) != standing:
+        high = low
+    elif _standing(m, m32, g, row, program, high) != standing:
+        while high - low > 1:
+            middle = (low + high) >> 1
+            if _standing(m, m32, g, row, program, middle) == standing:
+                low = middle
+            else:
+                high = middle
+    m[L.R_NOW] = now
+    return high
+
+
+@hot
+def falls_below(m, m32, g, at, metric, floor):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which the cell's value of `metric` falls below `floor`; FAR if it is below already.
+
+    With ANY_FALL, or where a sum may rise as well, it is the time at which the next pane leaves. Of a time since the
+    last event (metric -1 - window) it is when that reaches `floor`.
+    """
+    if metric < 0:
+        return _reaches(m, at, -1 - metric, floor)
+    word = at + L.CELL_WINDOWS + (metric >> 1) * L.WINDOW_WORDS
+    pane = wide(m32[word * 2 + 1])
+    if pane == 0:
+        return L.FAR
+    if floor != G.ANY_FALL and m32[at * 2 + L.CELL_NEGATIVE32] == 0:
+        value = m[word + 1] if metric & 1 else wide(m32[word * 2])
+        if value < floor:
+            return L.FAR
+        for _ in range(LOOK_AHEAD):
+            value -= m[pane + L.PANE_SUM] if metric & 1 else wide(m32[pane * 2 + L.PANE_COUNT32])
+            after = wide(m32[pane * 2 + L.PANE_NEXT32])
+            if value < floor or after == 0:
+                break
+            pane = after
+    sid = m32[at * 2 + L.CELL_SERIES32]
+    length = look(g, G.WINDOW_MS, look(g, G.SERIES_WINDOWS, sid) + (metric >> 1))
+    return series.pane_end(m32, pane, look(g, G.SERIES_PANE_MS, sid)) + length
+
+
+@hot
+def least_leave(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Least time at which a pane leaves any of the customer's windows."""
+    least = L.FAR
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    while at < end:
+        least = min(least, m[at + L.CELL_LEAVES])
+        at += look(g, G.SERIES_WORDS, m32[at * 2 + L.CELL_SERIES32])
+    return least
+
+
+@hot
+def least_eager(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which a value that falls can let a tag of the customer enter, or a time has passed."""
+    least = L.FAR
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    while at < end:
+        sid = m32[at * 2 + L.CELL_SERIES32]
+        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
+            least = min(least, m[at + L.CELL_LEAVES])
+        for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
+            metric = look(g, G.READ_METRIC, i)
+            if metric == G.TRIED:
+                least = min(least, _turns(m, m32, g, row, look(g, G.READ_FLOOR, i)))
+            else:
+                least = min(least, falls_below(m, m32, g, at, metric, look(g, G.READ_FLOOR, i)))
+        at += look(g, G.SERIES_WORDS, sid)
+    return least
+
+
+@hot
+def least_read(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which what the tag reads falls so far that one of its conditions may change."""
+    least = L.FAR
+    for i in range(look(g, G.TAG_READS, tag), look(g, G.TAG_READS, tag + 1)):
+        at = series.find_cell(m, m32, g, row, look(g, G.READ_SERIES, i))
+        if at != 0:
+            least = min(least, falls_below(m, m32, g, at, look(g, G.READ_METRIC, i), look(g, G.READ_FLOOR, i)))
+    return least
+
+
+@hot
+def is_calm(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Whether nothing that falls can let a tag of the customer enter, now or when values have risen."""
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    while at < end:
+        sid = m32[at * 2 + L.CELL_SERIES32]
+        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
+            return False
+        if look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1):
+            return False
+        at += look(g, G.SERIES_WORDS, sid)
+    return True

@@ -1,0 +1,119 @@
+"""What makes a request to set or remove a tag by hand valid. Pure; used by the control role and before sending.
+
+All functions raise RequestError with the number of the first thing that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from processors.rules.durations import UNITS_MS, write_length
+from processors.rules.suggest import nearest
+from processors.rules.tree import Tag
+from schemas.errors import RequestError
+from schemas.events import MAX_ID_BYTES, RESERVED_PREFIX
+from schemas.outcomes import Dead
+from schemas.records import Request, Value
+
+__all__ = ["check_form", "check_id", "check_tag", "fault_of_id", "may_be_set_by_hand"]
+
+MAX_ACTOR_CHARS: Final = 256
+MAX_REASON_CHARS: Final = 1_000
+"""A few sentences. It is copied into the command and into what explains a tag."""
+MIN_TERM_MS: Final = 1_000
+MAX_TERM_MS: Final = 3_650 * UNITS_MS["d"]
+"""Ten years. Beyond, an assignment without a term says the same more plainly."""
+
+
+def check_form(request: Request) -> None:
+    """What can be said of a request without the rules."""
+    check_id("request_id", request.request_id)
+    check_id("customer_id", request.customer_id)
+    if not 1 <= len(request.actor.strip()) <= len(request.actor) <= MAX_ACTOR_CHARS:
+        raise RequestError("TS-Q105", f"The actor has {len(request.actor)} characters, or nothing but spaces")
+    if request.reason is not None and len(request.reason) > MAX_REASON_CHARS:
+        raise RequestError("TS-Q106", f"The reason has {len(request.reason)} characters")
+    if request.kind != "assign" and request.value is not None:
+        raise RequestError("TS-Q104", f"A request of the kind {request.kind} has no value")
+    _check_term(request)
+
+
+def check_id(name: str, text: str) -> None:
+    """As for the ids of events."""
+    fault = fault_of_id(text)
+    if fault is not None:
+        shown = repr(text if len(text) <= 64 else f"{text[:61]}...")
+        raise RequestError("TS-Q101", f"The {name} {shown} is {_FAULTS[fault]}")
+
+
+def fault_of_id(text: str) -> Dead | None:
+    """Why an id cannot be used; None if it can."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # half of a surrogate pair, from an escape in JSON or a broken argument
+        return Dead.NOT_UTF8
+    if size == 0:
+        return Dead.EMPTY_ID
+    if size > MAX_ID_BYTES:
+        return Dead.LONG_ID
+    return Dead.RESERVED_ID if text.startswith(RESERVED_PREFIX) else None
+
+
+_FAULTS: Final = {
+    Dead.NOT_UTF8: "no text",
+    Dead.EMPTY_ID: "empty",
+    Dead.LONG_ID: f"longer than {MAX_ID_BYTES} bytes",
+    Dead.RESERVED_ID: f"reserved: it begins with {RESERVED_PREFIX}",
+}
+
+
+def _check_term(request: Request) -> None:
+    term_ms = request.term_ms
+    if term_ms is None:
+        return
+    if request.kind == "remove":
+        raise RequestError("TS-Q107", "What is taken back has no term")
+    if not MIN_TERM_MS <= term_ms <= MAX_TERM_MS:
+        raise RequestError("TS-Q107", f"A term of {term_ms} ms is not from 1s to {write_length(MAX_TERM_MS)}")
+
+
+def check_tag(request: Request, tags: Mapping[str, Tag]) -> Value | None:
+    """The value that is to be assigned; None if it is to be absent, or an assignment is taken back.
+
+    `tags` are the tags in force by their id. An assignment is not asked for its tag's present value: it masks the rule.
+    """
+    tag = tags.get(request.tag)
+    if tag is None:
+        near = nearest(request.tag, tags)
+        hint = f"; did you mean {near}?" if near else ""
+        raise RequestError("TS-Q102", f"There is no tag {request.tag[:64]!r}{hint}")
+    if not may_be_set_by_hand(tag):
+        raise RequestError("TS-Q103", f"The tag {tag.id} may not be set by hand")
+    if request.kind != "assign":
+        return None
+    return _level(tag, request.value) if tag.tiers else _truth(tag, request.value)
+
+
+def may_be_set_by_hand(tag: Tag) -> bool:
+    """Whether people may set the tag. Every tag, as long as definitions cannot say otherwise."""
+    return True
+
+
+def _truth(tag: Tag, value: Value | None) -> bool:
+    if value is not None and value is not True:
+        raise RequestError("TS-Q104", f"{tag.id} is a plain tag, and {_shown(value)} is not true")
+    return True
+
+
+def _level(tag: Tag, value: Value | None) -> str:
+    levels = [level.name for level in tag.tiers]
+    if not isinstance(value, str) or value not in levels:
+        given = "no level was given" if value is None else f"{_shown(value)} is none of its levels"
+        raise RequestError("TS-Q104", f"{tag.id} is a tier, and {given}", cure=f"Give one of {', '.join(levels)}")
+    return value
+
+
+def _shown(value: Value) -> str:
+    text = "true" if value is True else "false" if value is False else repr(value)
+    return text if len(text) <= 64 else f"{text[:61]}..."

@@ -1,0 +1,293 @@
+"""Expressions: what stands in one, whether a condition is true, and what an aggregate makes of the events it counts."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+from processors.rules.tree import (
+    Aggregate,
+    And,
+    Calendar,
+    Compare,
+    Expr,
+    FieldRef,
+    Member,
+    Not,
+    Number,
+    Or,
+    Present,
+    Ratio,
+    RuleSet,
+    Sequence,
+    StartsWith,
+    TagRef,
+    Text,
+    Trend,
+)
+from schemas.events import FIELDS
+from tests.oracle.event import DAY_MS, Placed, field_value, leaves_at_ms, stored_value
+
+Value = Fraction | int | float | str | bool | None
+"""What an expression is worth; None is missing. A float is a double by meaning, all other numbers are exact."""
+
+Name = FieldRef | Calendar | Aggregate | Trend | Sequence | TagRef
+"""What has no value by itself."""
+
+Scope = Callable[[Name], Value]
+"""Gives the names in an expression their value at one instant, or for one event."""
+
+COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+# ---------------------------------------------------------------------------------------------- what is in it
+
+
+def parts(expr: Expr | None) -> Iterator[Expr]:
+    """An expression and everything in it, filters included."""
+    if expr is None:
+        return
+    yield expr
+    for item in items_of(expr):
+        yield from parts(item)
+
+
+def items_of(expr: Expr) -> tuple[Expr | None, ...]:
+    """What an expression is directly made of; None where a filter may stand and does not."""
+    if isinstance(expr, And | Or):
+        return expr.items
+    if isinstance(expr, Not | Present | Trend):
+        return (expr.item,)
+    if isinstance(expr, Compare | Ratio):
+        return (expr.left, expr.right)
+    if isinstance(expr, Member | StartsWith):
+        return (expr.left,)
+    if isinstance(expr, Aggregate):
+        return (expr.where,)
+    if isinstance(expr, Sequence):
+        return (expr.first.where, expr.second.where)
+    return ()
+
+
+def parts_of_rules(rule_set: RuleSet) -> list[Expr]:
+    """Everything that stands anywhere in the rule set, as often as it stands there."""
+    conditions = [
+        condition for tag in rule_set.tags for condition in (tag.when, tag.leave, *(level.when for level in tag.tiers))
+    ]
+    return [part for condition in conditions for part in parts(condition)]
+
+
+def aggregates_of(rule_set: RuleSet) -> list[Aggregate]:
+    """Every aggregate that stands anywhere in the rule set, as often as it stands there."""
+    return [part for part in parts_of_rules(rule_set) if isinstance(part, Aggregate)]
+
+
+# ----------------------------------------------------------------------------------------------------- truth
+
+
+def is_true(expr: Expr, scope: Scope) -> bool:
+    """Truth of a condition. A comparison with something missing is false, whatever its operator."""
+    if isinstance(expr, And):
+        return all(is_true(item, scope) for item in expr.items)
+    if isinstance(expr, Or):
+        return any(is_true(item, scope) for item in expr.items)
+    if isinstance(expr, Not):
+        return not is_true(expr.item, scope)
+    if isinstance(expr, Compare):
+        left, right = sides_of(expr, scope)
+        return left is not None and right is not None and COMPARE[expr.op](left, right)
+    if isinstance(expr, Member):
+        found = value_of(expr.left, scope)
+        return found is not None and (found in [item.value for item in expr.values]) != expr.negated
+    if isinstance(expr, StartsWith):
+        found = value_of(expr.left, scope)
+        return isinstance(found, str) and found.encode().startswith(expr.prefix.value.encode())
+    if isinstance(expr, Present):
+        return value_of(expr.item, scope) is not None
+    if isinstance(expr, TagRef):
+        return scope(expr) is not None
+    if isinstance(expr, Sequence):
+        return scope(expr) is True
+    raise TypeError(f"not a condition: {expr!r}")
+
+
+def value_of(expr: Expr, scope: Scope) -> Value:
+    """Value of one side of a comparison."""
+    if isinstance(expr, Number | Text):
+        return expr.value
+    if isinstance(expr, Ratio):
+        return quotient(value_of(expr.left, scope), value_of(expr.right, scope))
+    if isinstance(expr, FieldRef | Calendar | Aggregate | Trend | TagRef):
+        return scope(expr)
+    raise TypeError(f"not a value: {expr!r}")
+
+
+def sides_of(compare: Compare, scope: Scope) -> tuple[Value, Value]:
+    """Both sides, as they are to be compared: exact, or both as doubles."""
+    left, right = value_of(compare.left, scope), value_of(compare.right, scope)
+    if left is None or right is None or isinstance(left, str) or isinstance(right, str):
+        return left, right
+    are_doubles = isinstance(left, float) or isinstance(right, float)
+    units = (unit_of(compare.left), unit_of(compare.right))
+    if are_doubles or (None not in units and units[0] != units[1]):
+        return float(left), float(right)
+    return left, right
+
+
+def unit_of(expr: Expr) -> str | None:
+    """The unit that a value computed from events is a whole number of; None for constants and fields, which may be
+    compared exactly with anything exact."""
+    if isinstance(expr, Trend):
+        return unit_of(expr.item)
+    if not isinstance(expr, Aggregate):
+        return None
+    if expr.func == "days_since":
+        return "ms"
+    if expr.field == "amount":
+        return "cents"
+    kinds = {known.name: known.kind for known in FIELDS[expr.event]}
+    return "10^-9" if expr.field is not None and kinds[expr.field] == "real" else "1"
+
+
+def quotient(left: Value, right: Value) -> float | None:
+    """The double nearest to the exact quotient; the quotient of doubles if a side is one. Missing if it has none."""
+    assert not isinstance(left, str) and not isinstance(right, str), "a ratio of texts"
+    if left is None or right is None or right == 0:
+        return None
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left) / float(right)
+    return float(Fraction(left) / Fraction(right))
+
+
+# ------------------------------------------------------------------------------------------------ aggregates
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An event that counts in an aggregate."""
+
+    time_ms: int
+    value: Fraction | int | str
+    """Of the aggregate's field; 1 where it has none."""
+
+
+def matches(event_type: str, where: Expr | None, placed: Placed, rule_set: RuleSet) -> bool:
+    """Whether an event is of a type and passes a filter."""
+
+    def scope(name: Name) -> Value:
+        assert isinstance(name, FieldRef | Calendar), f"in a filter: {name!r}"
+        return field_value(placed, name, rule_set)
+
+    return placed.event.type == event_type and (where is None or is_true(where, scope))
+
+
+def counted(aggregate: Aggregate, placed: Placed, rule_set: RuleSet) -> Counted | None:
+    """What an event is to an aggregate; None if it does not count.
+
+    One that lacks the field, or is other money, counts in a sum as 0: it is in the window all the same, and leaves it.
+    """
+    if not matches(aggregate.event, aggregate.where, placed, rule_set):
+        return None
+    if aggregate.field is None:
+        return Counted(placed.time_ms, 1)
+    value = stored_value(placed.event, aggregate.field, rule_set)
+    names_currency = any(isinstance(part, FieldRef) and part.name == "currency" for part in parts(aggregate.where))
+    if aggregate.field in ("amount", "amount_cents") and not names_currency:
+        if stored_value(placed.event, "currency", rule_set) != rule_set.default_currency:
+            value = None
+    if value is None:
+        return Counted(placed.time_ms, 0) if aggregate.func == "sum" else None
+    return Counted(placed.time_ms, value)
+
+
+def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: int, lengths: int = 1) -> Value:
+    """The value at an instant, from all that ever counted, in order of application.
+
+    `lengths` is of how many windows' lengths the window is; its panes are those of one.
+    """
+    window_ms = aggregate.window_ms
+    held = [c for c in all_counted if window_ms is None or leaves_at_ms(c.time_ms, window_ms, lengths) > now_ms]
+    times_ms = [c.time_ms for c in held]
+    if aggregate.func == "count":
+        return len(held)
+    if aggregate.func == "days_since":
+        return Fraction(max(0, now_ms - max(times_ms)), DAY_MS) if held else None
+    if aggregate.func == "interval":
+        return float(Fraction(max(times_ms) - min(times_ms), (len(held) - 1) * DAY_MS)) if len(held) >= 2 else None
+    if aggregate.func == "first":
+        return next((c.value for c in held if c.time_ms == min(times_ms)), None)
+    if aggregate.func == "last":
+        return next((c.value for c in reversed(held) if c.time_ms == max(times_ms)), None)
+    numbers = [Fraction(c.value) for c in held]
+    if aggregate.func == "sum":
+        return sum(numbers, Fraction(0))
+    if not numbers:
+        return None
+    if aggregate.func == "avg":
+        return float(sum(numbers, Fraction(0)) / len(numbers))
+    return min(numbers) if aggregate.func == "min" else max(numbers)
+
+
+def trend_value(trend: Trend, all_counted: list[Counted], now_ms: int) -> Fraction:
+    """The window less the window before it: what a window twice as long holds and this one does not."""
+    this = aggregate_value(trend.item, all_counted, now_ms)
+    both = aggregate_value(trend.item, all_counted, now_ms, lengths=2)
+    assert isinstance(this, Fraction | int) and isinstance(both, Fraction | int), "a trend of neither count nor sum"
+    return Fraction(this - (both - this))
+
+
+# ------------------------------------------------------------------------------------------------- sequences
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """An event that is of the first or the second kind of a sequence, or of both."""
+
+    time_ms: int
+    is_first: bool
+    is_second: bool
+
+
+def met(sequence: Sequence, placed: Placed, rule_set: RuleSet) -> Met | None:
+    """What an event is to a sequence; None if it is nothing to it."""
+    first, second = (matches(side.event, side.where, placed, rule_set) for side in (sequence.first, sequence.second))
+    return Met(placed.time_ms, first, second) if first or second else None
+
+
+def sequence_holds(sequence: Sequence, all_met: list[Met], now_ms: int) -> bool:
+    """Whether a sequence is true at an instant, from all that was met, in order of application."""
+    if not sequence.negated:
+        return newest_second_was_matched(sequence, all_met)
+    firsts = [m.time_ms for m in all_met if m.is_first]
+    seconds = [m.time_ms for m in all_met if m.is_second]
+    if not firsts or now_ms < max(firsts) + sequence.within_ms:
+        return False
+    if not seconds:
+        return True
+    if sequence.first.event == sequence.second.event:
+        return max(seconds) <= max(firsts)
+    return max(seconds) < max(firsts)
+
+
+def newest_second_was_matched(sequence: Sequence, all_met: list[Met]) -> bool:
+    """`a then b within T`: decided for each b when it is applied, from the newest a that had been applied by then."""
+    first_ms: int | None = None
+    second_ms: int | None = None
+    was_matched = False
+    for m in all_met:
+        if m.is_second and (second_ms is None or m.time_ms >= second_ms):
+            second_ms = m.time_ms
+            was_matched = first_ms is not None and first_ms <= m.time_ms <= first_ms + sequence.within_ms
+        if m.is_first:
+            first_ms = m.time_ms if first_ms is None else max(first_ms, m.time_ms)
+    return was_matched
