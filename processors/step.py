@@ -149,7 +149,7 @@ def _evaluate_one(m, m32, g, changes, touched, row, tag, now, event):  # type: i
             _mark(m, look(g, G.DEPENDENTS, i))
 
 
-@hot
+@jit
 def _next_look(m, m32, g, row, now, every):  # type: ignore[no-untyped-def]
     """Lower bound of the time after `now` at which anything of the customer changes by itself."""
     due = L.FAR
@@ -164,7 +164,7 @@ def _next_look(m, m32, g, row, now, every):  # type: ignore[no-untyped-def]
     return due
 
 
-@hot
+@jit
 def _settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
     """After an evaluation at `now`: set the customer's timer, or give the row back if nothing is left of them."""
     words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
@@ -340,7 +340,7 @@ def _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign):  # type: ign
     clock = m[L.R_CLOCK]
     kind = look(g, G.SERIES_KIND, sid)
     timed = kind >= series.FIRST or look(g, G.SERIES_MEASURE, sid) == EVENT_TIME
-    if not timed and (sign < 0 or _of_an_order(events, e)):
+    if not timed and _of_an_order(events, e):
         # it counts where its order does; when something happened is told by its own time
         event_time = min(event_time, events[e, L.EV_FIELDS + _FIELD_ORDER_TIME])
     if not _within(g, sid, event_time, clock) or (sign < 0 and (timed or kind > series.MEASURED)):
@@ -389,12 +389,15 @@ def _match(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignor
 @jit
 def _take_back(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
     """A cancellation of an order whose time it gives: it is matched as that order, and subtracted where that counts."""
+    happened = events[e, L.EV_TIME]
     amount = events[e, L.EV_FIELDS + _FIELD_AMOUNT]
     quantity = events[e, L.EV_FIELDS + _FIELD_QUANTITY]
+    events[e, L.EV_TIME] = min(happened, events[e, L.EV_FIELDS + _FIELD_ORDER_TIME])
     events[e, L.EV_FIELDS + _FIELD_KIND] = _ORDER
     events[e, L.EV_FIELDS + _FIELD_AMOUNT] = abs(amount)
     events[e, L.EV_FIELDS + _FIELD_QUANTITY] = abs(quantity)
     _count(m, m32, g, texts, consts, row, events, reals, e, buf, -1)
+    events[e, L.EV_TIME] = happened
     events[e, L.EV_FIELDS + _FIELD_KIND] = _CANCEL
     events[e, L.EV_FIELDS + _FIELD_AMOUNT] = amount
     events[e, L.EV_FIELDS + _FIELD_QUANTITY] = quantity

@@ -229,7 +229,7 @@ def mark_pending(m, m32, g, row, now):  # type: ignore[no-untyped-def]
         at += look(g, G.TAG_WORDS, tag)
 
 
-@hot
+@jit
 def least_due(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which one of the customer's tags that are not simply out changes by itself.
 
@@ -248,7 +248,7 @@ def least_due(m, m32, g, row):  # type: ignore[no-untyped-def]
     return least
 
 
-@hot
+@jit
 def needs_every(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Whether the customer is to be looked at whenever a pane leaves.
 

@@ -12,7 +12,7 @@ from processors import layout as L
 from processors import series
 from processors.arena import wide
 from processors.interpret import holds
-from processors.jit import hot, inline, jit
+from processors.jit import inline, jit
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -32,7 +32,7 @@ def _reaches(m, at, window, length):  # type: ignore[no-untyped-def]
     return due
 
 
-@hot
+@jit
 def reached(m, g, at, sid, now):  # type: ignore[no-untyped-def]
     """Whether the time since the cell's last event reaches one of its bounds at `now`."""
     for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
@@ -78,7 +78,7 @@ def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
     return high
 
 
-@hot
+@jit
 def falls_below(m, m32, g, at, metric, floor):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which the cell's value of `metric` falls below `floor`; FAR if it is below already.
 
@@ -106,7 +106,7 @@ def falls_below(m, m32, g, at, metric, floor):  # type: ignore[no-untyped-def]
     return series.pane_end(m32, pane, look(g, G.SERIES_PANE_MS, sid)) + length
 
 
-@hot
+@jit
 def least_leave(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Least time at which a pane leaves any of the customer's windows."""
     least = L.FAR
@@ -118,7 +118,7 @@ def least_leave(m, m32, g, row):  # type: ignore[no-untyped-def]
     return least
 
 
-@hot
+@jit
 def least_eager(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which a value that falls can let a tag of the customer enter, or a time has passed."""
     least = L.FAR
@@ -138,7 +138,7 @@ def least_eager(m, m32, g, row):  # type: ignore[no-untyped-def]
     return least
 
 
-@hot
+@jit
 def least_read(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which what the tag reads falls so far that one of its conditions may change."""
     least = L.FAR
@@ -149,7 +149,7 @@ def least_read(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     return least
 
 
-@hot
+@jit
 def is_calm(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Whether nothing that falls can let a tag of the customer enter, now or when values have risen."""
     at = wide(m32[row * 2 + L.ROW_SERIES32])

@@ -1,7 +1,7 @@
 """Writes `tags.commands`, and reads its end.
 
-It is written through librdkafka, whose producer can be idempotent: a record whose acknowledgement was lost is sent again
-and still stands there once. Faust's own producer is so only in transactions.
+It is written through librdkafka, whose producer can be idempotent: a record whose acknowledgement was lost is sent
+again and still stands there once. Faust's own producer is so only in transactions.
 
 Its end is read by whoever takes a partition. Requests are handled in batches, first the commands and then the rows that
 remember them, so a process that is killed leaves at most one batch of commands without rows, and they are the last of
@@ -27,8 +27,8 @@ __all__ = ["Commands"]
 ASK_WITHIN_S: Final = 10.0
 READ_WITHIN_S: Final = 30.0
 SEND_WITHIN_S: Final = 120.0
-"""With all repetitions, so that a broker may restart. Afterwards the process ends, and what it had in hand is done by the
-next one."""
+"""With all repetitions, so that a broker may restart. Afterwards the process ends, and what it had in hand is done by
+the next one."""
 
 
 class Commands:

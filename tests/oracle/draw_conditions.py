@@ -267,8 +267,10 @@ def thresholds(measured: Expr) -> tuple[Fraction, ...]:
 
 def filter_or_none(pen: Pen, event: str) -> Expr | None:
     choose = pen.choose
-    chosen = where(pen, event, pen.knobs.max_depth - 1) if choose.chance(45) and (pen.rich or WHERE[event]) else None
-    if event == "purchase" and choose.chance(15):
+    # Values, unlike counts, are missing while nothing passes the filter; so where they are drawn filters are fewer.
+    is_filtered = choose.chance(25 if pen.rich else 45) and (pen.rich or WHERE[event])
+    chosen = where(pen, event, pen.knobs.max_depth - 1) if is_filtered else None
+    if event == "purchase" and choose.chance(8 if pen.rich else 15):
         # A filter that names the currency changes which money is summed, so it is drawn more often than the others.
         names_currency = Compare(
             choose.pick(EQUALITY), FieldRef("currency"), Text(choose.pick(("USD", DEFAULT_CURRENCY)))

@@ -185,11 +185,18 @@ def event(tale: _Tale, event_id: str) -> Event:
     return Event(
         type=event_type,
         event_id=event_id,
-        customer_id=f"c{choose.whole(1, tale.knobs.customers)}",
+        customer_id=customer_id(tale),
         event_time_ms=event_time_ms(tale),
         arrival_ms=tale.now_ms,
         fields=fields,
     )
+
+
+def customer_id(tale: _Tale) -> str:
+    """Any customer; where one event is measured by another, mostly the first one, so that they meet."""
+    if tale.compares_times and tale.choose.chance(50):
+        return "c1"
+    return f"c{tale.choose.whole(1, tale.knobs.customers)}"
 
 
 def order_time_ms(choose: Choices, now_ms: int) -> int | None:

@@ -97,7 +97,7 @@ def grouped(choose: Choices, tags: list[Tag]) -> list[Tag]:
     """The tags, some of them in one of two groups. Each comes behind all that were drawn before it, so that what it
     asks for and what it is excluded by never make a circle."""
     members: dict[str, list[Tag]] = {"one": [], "two": []}
-    alone = []
+    alone: list[Tag] = []
     for each in tags:
         group = choose.pick(("one", "one", "one", "two", None))
         (alone if group is None else members[group]).append(each)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from processors.rules.tree import (
     Trend,
 )
 from schemas.events import FIELDS
-from tests.oracle.event import DAY_MS, Placed, field_value, leaves_at_ms, stored_value
+from tests.oracle.event import DAY_MS, Event, Placed, field_value, leaves_at_ms, stored_value
 
 Value = Fraction | int | float | str | bool | None
 """What an expression is worth; None is missing. A float is a double by meaning, all other numbers are exact."""
@@ -179,6 +179,8 @@ class Counted:
     time_ms: int
     value: Fraction | int | str
     """Of the aggregate's field; 1 where it has none."""
+    sign: int = 1
+    """-1 for a cancelled order, which is taken back."""
 
 
 def matches(event_type: str, where: Expr | None, placed: Placed, rule_set: RuleSet) -> bool:
@@ -196,18 +198,50 @@ def counted(aggregate: Aggregate, placed: Placed, rule_set: RuleSet) -> Counted 
 
     One that lacks the field, or is other money, counts in a sum as 0: it is in the window all the same, and leaves it.
     """
+    sign = 1
+    if (ordered_ms := order_time_of(placed)) is not None:
+        if aggregate.func in ("count", "sum", "avg", "min", "max"):
+            placed = Placed(placed.event, ordered_ms)
+        if placed.event.fields["kind"] == "cancel":
+            if aggregate.func not in ("count", "sum", "avg"):
+                return None
+            placed, sign = Placed(as_order(placed.event), ordered_ms), -1
+    return counted_as(aggregate, placed, sign, rule_set)
+
+
+def order_time_of(placed: Placed) -> int | None:
+    """When the order was of which an event takes something back, at most when that event happened; None for others."""
+    ordered_ms = placed.event.fields.get("order_time")
+    if placed.event.fields.get("kind") not in ("refund", "cancel") or ordered_ms is None:
+        return None
+    assert isinstance(ordered_ms, int)
+    return min(ordered_ms, placed.time_ms)
+
+
+def as_order(cancellation: Event) -> Event:
+    """The order that a cancellation is about."""
+    fields = dict(cancellation.fields)
+    for name in ("amount_cents", "quantity"):
+        if (value := fields.get(name)) is not None:
+            assert isinstance(value, int)
+            fields[name] = abs(value)
+    return replace(cancellation, fields={**fields, "kind": "order"})
+
+
+def counted_as(aggregate: Aggregate, placed: Placed, sign: int, rule_set: RuleSet) -> Counted | None:
+    """What an event is to an aggregate that counts it, or takes it back, where it is placed."""
     if not matches(aggregate.event, aggregate.where, placed, rule_set):
         return None
     if aggregate.field is None:
-        return Counted(placed.time_ms, 1)
+        return Counted(placed.time_ms, 1, sign)
     value = stored_value(placed.event, aggregate.field, rule_set)
     names_currency = any(isinstance(part, FieldRef) and part.name == "currency" for part in parts(aggregate.where))
     if aggregate.field in ("amount", "amount_cents") and not names_currency:
         if stored_value(placed.event, "currency", rule_set) != rule_set.default_currency:
             value = None
     if value is None:
-        return Counted(placed.time_ms, 0) if aggregate.func == "sum" else None
-    return Counted(placed.time_ms, value)
+        return Counted(placed.time_ms, 0, sign) if aggregate.func == "sum" else None
+    return Counted(placed.time_ms, value, sign)
 
 
 def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: int, lengths: int = 1) -> Value:
@@ -219,7 +253,7 @@ def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: in
     held = [c for c in all_counted if window_ms is None or leaves_at_ms(c.time_ms, window_ms, lengths) > now_ms]
     times_ms = [c.time_ms for c in held]
     if aggregate.func == "count":
-        return len(held)
+        return sum(c.sign for c in held)
     if aggregate.func == "days_since":
         return Fraction(max(0, now_ms - max(times_ms)), DAY_MS) if held else None
     if aggregate.func == "interval":
@@ -228,13 +262,14 @@ def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: in
         return next((c.value for c in held if c.time_ms == min(times_ms)), None)
     if aggregate.func == "last":
         return next((c.value for c in reversed(held) if c.time_ms == max(times_ms)), None)
-    numbers = [Fraction(c.value) for c in held]
+    numbers = [c.sign * Fraction(c.value) for c in held]
     if aggregate.func == "sum":
         return sum(numbers, Fraction(0))
     if not numbers:
         return None
     if aggregate.func == "avg":
-        return float(sum(numbers, Fraction(0)) / len(numbers))
+        n = sum(c.sign for c in held)
+        return float(sum(numbers, Fraction(0)) / n) if n else None
     return min(numbers) if aggregate.func == "min" else max(numbers)
 
 
@@ -259,7 +294,9 @@ class Met:
 
 
 def met(sequence: Sequence, placed: Placed, rule_set: RuleSet) -> Met | None:
-    """What an event is to a sequence; None if it is nothing to it."""
+    """What an event is to a sequence; None if it is nothing to it, as what takes an order back."""
+    if order_time_of(placed) is not None and placed.event.fields["kind"] == "cancel":
+        return None
     first, second = (matches(side.event, side.where, placed, rule_set) for side in (sequence.first, sequence.second))
     return Met(placed.time_ms, first, second) if first or second else None
 

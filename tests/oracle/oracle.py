@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from processors.rules.tree import Aggregate, Compare, RuleSet, Sequence, Tag, TagRef, Trend
+from processors.rules.tree import Aggregate, Compare, Present, RuleSet, Sequence, Tag, TagRef, Trend
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from schemas.outcomes import Outcome
 from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event, Placed, leaves_at_ms
@@ -214,7 +214,10 @@ class Judge:
         everything = parts_of_rules(rule_set)
         self.aggregates = aggregates_of(rule_set)
         self.sequences = [part for part in everything if isinstance(part, Sequence)]
-        self.comparisons = [part for part in everything if isinstance(part, Compare) and sinces_in(part)]
+        # What is present is equal to itself.
+        asked = [Compare("==", part.item, part.item) for part in everything if isinstance(part, Present)]
+        compared = [part for part in everything if isinstance(part, Compare)]
+        self.comparisons = [part for part in (*compared, *asked) if sinces_in(part)]
         # By identity: the same aggregate written twice may be computed twice, that is only slow.
         self.position = {id(aggregate): position for position, aggregate in enumerate(self.aggregates)}
         self.position |= {id(sequence): position for position, sequence in enumerate(self.sequences)}
@@ -276,7 +279,7 @@ class Judge:
         for aggregate, all_counted in zip(self.aggregates, customer.counted, strict=True):
             if (one := counted(aggregate, placed, self.rule_set)) is not None:
                 all_counted.append(one)
-                customer.instants_ms.update(self.departures_ms(aggregate, placed.time_ms))
+                customer.instants_ms.update(self.departures_ms(aggregate, one.time_ms))
         for sequence, all_met in zip(self.sequences, customer.met, strict=True):
             if (part := met(sequence, placed, self.rule_set)) is not None:
                 all_met.append(part)

@@ -1,4 +1,4 @@
-"""What rules ask for and what events hold, made for each other: thresholds that a few events reach, texts that match."""
+"""What rules ask for and what events hold, made for each other: thresholds that events reach, texts that match."""
 
 from __future__ import annotations
 
