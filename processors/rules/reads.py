@@ -93,7 +93,8 @@ class ReadFinder:
             case T.Member(left):
                 yield Fading(self._all(left), True)
             case T.Present(item):
-                yield Fading(self._all(item), not wanted)
+                # a ratio also appears: when its divisor is 0 no longer
+                yield Fading(self._all(item), not wanted or isinstance(item, T.Ratio))
             case T.Sequence(first, _, within_ms, True):
                 yield Fading(frozenset((self._reaching(first, within_ms),)), True)
             case _:

@@ -199,14 +199,16 @@ def counted(aggregate: Aggregate, placed: Placed, rule_set: RuleSet) -> Counted 
     One that lacks the field, or is other money, counts in a sum as 0: it is in the window all the same, and leaves it.
     """
     sign = 1
-    if (ordered_ms := order_time_of(placed)) is not None:
-        if aggregate.func in ("count", "sum", "avg", "min", "max"):
-            placed = Placed(placed.event, ordered_ms)
+    ordered_ms = order_time_of(placed)
+    if ordered_ms is not None:
         if placed.event.fields["kind"] == "cancel":
             if aggregate.func not in ("count", "sum", "avg"):
                 return None
             placed, sign = Placed(as_order(placed.event), ordered_ms), -1
-    return counted_as(aggregate, placed, sign, rule_set)
+    one = counted_as(aggregate, placed, sign, rule_set)
+    if one is None or ordered_ms is None or aggregate.func not in ("count", "sum", "avg", "min", "max"):
+        return one
+    return replace(one, time_ms=ordered_ms)
 
 
 def order_time_of(placed: Placed) -> int | None:
