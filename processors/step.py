@@ -116,10 +116,13 @@ def _emit(m, m32, changes, touched, row, tag, before, after, now, event):  # typ
 
 
 @jit
-def _evaluate(m, m32, g, changes, touched, row, now, event):  # type: ignore[no-untyped-def]
-    """Evaluate the marked tags, and those pending, once each, in the order of ranks; clear the marks."""
+def _evaluate(m, m32, g, changes, touched, row, now, event, happened):  # type: ignore[no-untyped-def]
+    """Evaluate the marked tags, and those pending, once each, in the order of ranks; clear the marks.
+
+    `happened`: there was an event, or time changed something; a timer may also have been too early.
+    """
     if m32[row * 2 + L.ROW_TIMED32] > 0:
-        tagstate.mark_pending(m, m32, g, row, now)
+        tagstate.mark_pending(m, m32, g, row, now, happened)
     m[L.R_NOW] = now
     first = m[L.R_TODO]
     for w in range(first, first + (g[G.TAG_COUNT] >> 6) + 1):
@@ -186,29 +189,33 @@ def _settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
 
 @hot
 def _let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
-    """Every pane leaves whose time ended by `now`; mark the tags that read them."""
+    """Every pane leaves whose time ended by `now`; mark the tags that read them. Returns whether anything happened."""
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     emptied = False
+    happened = False
     while at < end:
         sid = wide(m32[at * 2 + L.CELL_SERIES32])
         if m[at + L.CELL_LEAVES] <= now:
             series.refresh(m, m32, g, at, now)
             _mark_readers(m, g, sid)
+            happened = True
             emptied = emptied or series.is_empty(m, m32, g, at)
-        elif waits.reached(m, g, at, sid, now):
+        elif waits.reached(m, m32, g, row, at, sid, now):
             _mark_readers(m, g, sid)
+            happened = True
         at += look(g, G.SERIES_WORDS, sid)
     if emptied:
         series.drop_empty(m, m32, g, row)
+    return happened
 
 
 @jit
 def _fire(m, m32, m8, g, changes, touched, row):  # type: ignore[no-untyped-def]
     """Everything of the customer that is due at ROW_DUE happens, then the rules are evaluated once."""
     now = m[row + L.ROW_DUE]
-    _let_leave(m, m32, g, row, now)
-    _evaluate(m, m32, g, changes, touched, row, now, np.int64(-1))
+    happened = _let_leave(m, m32, g, row, now)
+    _evaluate(m, m32, g, changes, touched, row, now, np.int64(-1), happened)
     _settle(m, m32, m8, g, touched, row, now)
 
 
@@ -426,7 +433,7 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
             _match(m, m32, g, texts, consts, row, events, reals, e, buf)
         _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1)
     made = m[L.R_OUT_CHANGES]
-    _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e))
+    _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e), True)
     timed = m32[row * 2 + L.ROW_TIMED32] > 0
     if timed or m[L.R_OUT_CHANGES] != made or m32[row * 2 + L.ROW_CALM32] == 0:
         _settle(m, m32, m8, g, touched, row, clock)

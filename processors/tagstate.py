@@ -215,15 +215,31 @@ def evaluate_tag(m, m32, g, row, tag, now):  # type: ignore[no-untyped-def]
     return _evaluate_timed(m, m32, g, row, tag, now)
 
 
-@hot
-def mark_pending(m, m32, g, row, now):  # type: ignore[no-untyped-def]
-    """Set in the bitmap of what is to do the customer's tags that are due by `now` or restless."""
+@jit
+def _any_due(m, m32, g, row, now):  # type: ignore[no-untyped-def]
+    """Whether the timing of one of the customer's tags says that it is to be looked at by `now`."""
+    at = wide(m32[row * 2 + L.ROW_TAGS32])
+    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
+    while at < end:
+        words = look(g, G.TAG_WORDS, m32[at * 2 + L.TAG_INDEX32])
+        if words == L.TIMED_TAG_WORDS and m[at + L.TAG_DUE] <= now:
+            return True
+        at += words
+    return False
+
+
+@jit
+def mark_pending(m, m32, g, row, now, happened):  # type: ignore[no-untyped-def]
+    """Set in the bitmap of what is to do the customer's tags that are due by `now`, and, if anything happened by which
+    the rules are looked at, the restless ones."""
+    happened = happened or _any_due(m, m32, g, row, now)
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
         tag = m32[at * 2 + L.TAG_INDEX32]
         if look(g, G.TAG_WORDS, tag) == L.TIMED_TAG_WORDS:
-            if m[at + L.TAG_DUE] <= now or (m32[at * 2 + L.TAG_FLAGS32] & L.FLAG_RESTLESS) != 0:
+            restless = (m32[at * 2 + L.TAG_FLAGS32] & L.FLAG_RESTLESS) != 0
+            if m[at + L.TAG_DUE] <= now or (happened and restless):
                 rank = look(g, G.TAG_RANK, tag)
                 m[m[L.R_TODO] + (rank >> 6)] |= np.int64(1) << (rank & 63)
         at += look(g, G.TAG_WORDS, tag)

@@ -33,17 +33,12 @@ def _reaches(m, at, window, length):  # type: ignore[no-untyped-def]
 
 
 @jit
-def reached(m, g, at, sid, now):  # type: ignore[no-untyped-def]
-    """Whether the time since the cell's last event reaches one of its bounds at `now`."""
-    for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
-        metric = look(g, G.READ_METRIC, i)
-        if metric == G.TRIED:
-            return True
-        if metric < 0:
-            since = m[at + L.CELL_WINDOWS + (-1 - metric) * L.WINDOW_WORDS]
-            if since != 0 and since + look(g, G.READ_FLOOR, i) == now:
-                return True
-    return False
+def _is_true(m, m32, g, row, program, time):  # type: ignore[no-untyped-def]
+    """Truth of a condition at `time` as the windows stand."""
+    words = program & 0xFFFFF
+    start = (program >> 20) + 2 * words
+    m[L.R_NOW] = time
+    return holds(m, m32, g, start, start + words, row)
 
 
 @jit
@@ -76,6 +71,22 @@ def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
                 high = middle
     m[L.R_NOW] = now
     return high
+
+
+@jit
+def reached(m, m32, g, row, at, sid, now):  # type: ignore[no-untyped-def]
+    """Whether a condition changes at `now` by the time since the cell's last event alone."""
+    for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
+        metric = look(g, G.READ_METRIC, i)
+        if metric == G.TRIED:
+            program = look(g, G.READ_FLOOR, i)
+            if _is_true(m, m32, g, row, program, now) != _is_true(m, m32, g, row, program, now - 1):
+                return True
+        elif metric < 0:
+            since = m[at + L.CELL_WINDOWS + (-1 - metric) * L.WINDOW_WORDS]
+            if since != 0 and since + look(g, G.READ_FLOOR, i) == now:
+                return True
+    return False
 
 
 @jit

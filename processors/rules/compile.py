@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -62,21 +63,23 @@ def _ints(values: Iterable[int]) -> I64:
 
 
 class _Trials:
-    """Programs by which comparisons are tried out at other times."""
+    """Programs by which conditions are tried out at other times."""
 
     def __init__(self, compiler: ConditionCompiler, code: Code) -> None:
         self._compiler = compiler
         self._code = code
-        self._made: dict[tuple[T.Expr, T.Expr], int] = {}
+        self._made: dict[T.Expr, int] = {}
 
-    def __call__(self, left: T.Expr, right: T.Expr) -> int:
+    def __call__(self, condition: T.Compare | T.Sequence) -> int:
         """READ_FLOOR of a read that is TRIED."""
-        if (left, right) not in self._made:
-            start, end = self._code.add(self._compiler.compile(T.Compare("<=", left, right)))
-            again = self._code.add(self._compiler.compile(T.Compare(">=", left, right)))
-            assert again[1] - again[0] == end - start
-            self._made[left, right] = start << 20 | end - start
-        return self._made[left, right]
+        if condition not in self._made:
+            three: list[T.Expr] = [condition, condition, condition]
+            if isinstance(condition, T.Compare):
+                three[:2] = [replace(condition, op="<="), replace(condition, op=">=")]
+            (start, end), _, (_, last) = (self._code.add(self._compiler.compile(c)) for c in three)
+            assert last - start == 3 * (end - start)
+            self._made[condition] = start << 20 | end - start
+        return self._made[condition]
 
 
 def _filters(table: SeriesTable, code: Code, pools: Pools, currency: str) -> dict[int, I64]:

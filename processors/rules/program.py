@@ -109,8 +109,8 @@ HEADER: Final = TABLES + 6
 
 ANY_FALL: Final = (1 << 63) - 1
 TRIED: Final = -(1 << 20)
-"""A comparison that moves with time since the series' last event in no simple way. READ_FLOOR is start << 20 | words of
-its program with `<=`, behind which stands the one with `>=`."""
+"""A condition that moves with the time since the series' last event in no simple way. READ_FLOOR is start << 20 | words
+of its program with `<=`, behind which stand the one with `>=` and the condition itself."""
 
 
 class Program(NamedTuple):

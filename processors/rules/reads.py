@@ -70,8 +70,8 @@ def _can_make(op: T.CompareOp, motions: frozenset[str], wanted: bool) -> bool:
 class ReadFinder:
     """Finds the reads of conditions."""
 
-    def __init__(self, table: SeriesTable, try_out: Callable[[T.Expr, T.Expr], int]) -> None:
-        """`try_out` gives what READ_FLOOR is for a comparison that is TRIED."""
+    def __init__(self, table: SeriesTable, try_out: Callable[[T.Compare | T.Sequence], int]) -> None:
+        """`try_out` gives what READ_FLOOR is for a condition that is TRIED."""
         self._table = table
         self._try_out = try_out
 
@@ -89,23 +89,31 @@ class ReadFinder:
             case T.Compare(op, left, right):
                 yield self._side(left, op, right, wanted)
                 yield self._side(right, flip(op), left, wanted)
-                yield from self._tried(left, right)
+                yield from self._tried(expr)
             case T.Member(left):
                 yield Fading(self._all(left), True)
             case T.Present(item):
                 # a ratio also appears: when its divisor is 0 no longer
                 yield Fading(self._all(item), not wanted or isinstance(item, T.Ratio))
-            case T.Sequence(first, _, within_ms, True):
-                yield Fading(frozenset((self._reaching(first, within_ms),)), True)
+                # what is present is equal to itself
+                yield from self._tried(T.Compare("==", item, item))
+            case T.Sequence(first, _, _, True):
+                yield Fading(frozenset((self._trial(first, expr),)), True)
             case _:
                 pass
 
-    def _tried(self, left: T.Expr, right: T.Expr) -> Iterator[Fading]:
-        """A comparison in which the time since something stands in a ratio."""
-        sinces = [part for side in (left, right) if isinstance(side, T.Ratio) for part in _sinces_in(side)]
-        if sinces:
-            program = self._try_out(left, right)
-            yield Fading(frozenset(Read(self._newest(s)[0], G.TRIED, program) for s in sinces), True)
+    def _tried(self, comparison: T.Compare) -> Iterator[Fading]:
+        """A comparison with the time since something, other than one of it alone with a constant."""
+        left, right = comparison.left, comparison.right
+        sinces = [part for side in (left, right) for part in _sinces_in(side)]
+        plain = isinstance(left, T.Number) or isinstance(right, T.Number)
+        if sinces and not (plain and sinces[0] in (left, right)):
+            things = [T.Happening(since.event, since.where) for since in sinces]
+            yield Fading(frozenset(self._trial(thing, comparison) for thing in things), True)
+
+    def _trial(self, what: T.Happening, condition: T.Compare | T.Sequence) -> Read:
+        """A condition that moves with the time since the newest of these events."""
+        return Read(self._table.locate(newest(what))[0], G.TRIED, self._try_out(condition))
 
     def _side(self, value: T.Expr, op: T.CompareOp, other: T.Expr, wanted: bool) -> Fading:
         """One side of `value op other`."""
@@ -125,30 +133,18 @@ class ReadFinder:
         if isinstance(compared, bool):
             return frozenset()
         if value.func == "days_since":
-            floors = [floor for floor in _floors(*compared) if floor <= L.FAR]
-            return frozenset(self._since(value, floor) for floor in floors)
+            series, place = self._table.locate(newest(T.Happening(value.event, value.where)))
+            # it begins at 0, so it never comes to 0 from below
+            return frozenset(Read(series, -1 - place, floor) for floor in _floors(*compared) if 0 < floor <= L.FAR)
         series, metric = self._table.metric(windows_of(value)[0])
         return frozenset(Read(series, metric, floor) for floor in _floors(*compared))
 
-    def _reaching(self, what: T.Happening, length_ms: int) -> Read:
-        """The time since the newest of these events reaching `length_ms`."""
-        series, place = self._table.locate(newest(what))
-        return Read(series, -1 - place, length_ms)
-
-    def _newest(self, since: T.Aggregate) -> tuple[int, int]:
-        return self._table.locate(newest(T.Happening(since.event, since.where)))
-
-    def _since(self, since: T.Aggregate, length_ms: int) -> Read:
-        return self._reaching(T.Happening(since.event, since.where), length_ms)
-
     def _all(self, value: T.Expr) -> frozenset[Read]:
-        """Whatever leaves the value's windows; of a time since, the end of its being 0 for an event ahead of time."""
+        """Whatever leaves the value's windows."""
         reads = set()
         for window in windows_of(value):
             if window.length_ms != EVER:
                 reads.add(Read(*self._table.metric(window), G.ANY_FALL))
-        # for an event ahead of time it is 0 for a while, and so missing as a divisor
-        reads |= {self._since(part, length_ms) for part in _sinces_in(value) for length_ms in (0, 1)}
         return frozenset(reads)
 
 

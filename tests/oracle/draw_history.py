@@ -180,8 +180,8 @@ def event(tale: _Tale, event_id: str) -> Event:
             fields[name] = None
         elif present != "missing":
             fields[name] = values[0] if present == "first" else choose.pick(values)
-    if event_type == "purchase" and tale.reads_clocks and choose.chance(60):
-        fields["order_time"] = order_time_ms(choose, tale.now_ms)
+    if event_type == "purchase" and choose.chance(60 if tale.reads_clocks else 25):
+        fields["order_time"] = order_time_ms(tale)
     return Event(
         type=event_type,
         event_id=event_id,
@@ -199,11 +199,16 @@ def customer_id(tale: _Tale) -> str:
     return f"c{tale.choose.whole(1, tale.knobs.customers)}"
 
 
-def order_time_ms(choose: Choices, now_ms: int) -> int | None:
-    """When the order was placed: some time before, to come, or at a stroke of the clock."""
-    kind = choose.pick(("before", "clocks", "clocks", "ahead", "null"))
+def order_time_ms(tale: _Tale) -> int | None:
+    """When the order was placed: as an earlier event, at the edge of a window, at a stroke of the clock, to come."""
+    choose, now_ms = tale.choose, tale.now_ms
+    kind = choose.pick(("before", "as another", "as another", "window", "clocks", "clocks", "ahead", "null"))
     if kind == "null":
         return None
+    if kind == "as another" and tale.events:
+        return near(choose, choose.pick(tale.events[-6:]).event_time_ms)
+    if kind == "window" and tale.windows_ms:
+        return near(choose, now_ms - choose.pick(tale.windows_ms))
     if kind == "clocks":
         return clock_edge_ms(choose, now_ms - choose.whole(1, 400) * DAY_MS)
     return now_ms + choose.whole(0, 30 * DAY_MS) * (1 if kind == "ahead" else -1)

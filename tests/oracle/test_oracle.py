@@ -4,118 +4,38 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 
 from processors.rules.tree import (
-    Aggregate,
     And,
     Compare,
-    CompareOp,
-    Expr,
     FieldRef,
-    Level,
     Member,
     Not,
-    Number,
-    RuleSet,
-    Tag,
     Text,
 )
 from schemas.outcomes import Outcome
+from tests.oracle.by_hand import (
+    FAR_MS,
+    compare,
+    count,
+    event,
+    flips,
+    holds,
+    is_text,
+    outcomes,
+    rules,
+    tag,
+    total,
+)
 from tests.oracle.difference import diff
 from tests.oracle.generate import START_MS, Scenario, random_scenario
 from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event, Result, run
 from tests.oracle.strategies import scenarios
 from tests.oracle.text import to_expression, to_json_lines, to_yaml
-
-FAR_MS = 2_000 * DAY_MS
-"""An end, counted from the start, by which everything has left."""
-
-
-def number(value: str | int) -> Number:
-    return Number(Fraction(value))
-
-
-def count(event: str, window_ms: int | None, where: Expr | None = None) -> Aggregate:
-    return Aggregate("count", event, None, where, window_ms)
-
-
-def total(event: str, field: str, window_ms: int | None, where: Expr | None = None) -> Aggregate:
-    return Aggregate("sum", event, field, where, window_ms)
-
-
-def compare(left: Expr, op: CompareOp, right: str | int) -> Compare:
-    return Compare(op, left, number(right))
-
-
-def is_text(name: str, value: str, op: CompareOp = "==") -> Compare:
-    return Compare(op, FieldRef(name), Text(value))
-
-
-def tag(
-    when: Expr | None = None,
-    *,
-    id: str = "t",
-    leave: Expr | None = None,
-    tiers: Sequence[tuple[str, Expr]] = (),
-    dwell_ms: int = 0,
-    cooldown_ms: int = 0,
-    expires_ms: int | None = None,
-) -> Tag:
-    return Tag(
-        id=id, name={}, describe={}, class_="dynamic", category="value", colour=None, when=when, leave=leave,
-        tiers=tuple(Level(name, condition) for name, condition in tiers), dwell_ms=dwell_ms, cooldown_ms=cooldown_ms,
-        expires_ms=expires_ms, examples=(), source={}, file="test.yaml", line=1,
-    )  # fmt: skip
-
-
-def rules(*tags: Tag) -> RuleSet:
-    return RuleSet(tuple(sorted(tags, key=lambda tag: tag.id)), "UTC", "CNY", "0" * 16, "0" * 16)
-
-
-def event(
-    at_ms: int,
-    type: str = "purchase",
-    *,
-    id: str | None = None,
-    customer: str = "c",
-    happened_ms: int | None = None,
-    **fields: int | float | str | None,
-) -> Event:
-    """An event that arrives `at_ms` after the start and happened then, or at `happened_ms` after the start."""
-    happened_ms = at_ms if happened_ms is None else happened_ms
-    return Event(
-        type, id or f"{type} {at_ms} {happened_ms}", customer, START_MS + happened_ms, START_MS + at_ms, fields
-    )
-
-
-def flips(rule_set: RuleSet, events: list[Event], until_ms: int = FAR_MS) -> list[tuple[int, str]]:
-    """All changes as (ms since the start, what), where what is the op, a level's name with it, `!` for a timer's."""
-    result = run(rule_set, events, START_MS + until_ms)
-    return [
-        (
-            change.effective_at_ms - START_MS,
-            (change.op if change.after in (None, True) else f"{change.op} {change.after}")
-            + ("!" if change.origin == "timer" else ""),
-        )
-        for change in result.changes
-    ]
-
-
-def outcomes(rule_set: RuleSet, events: list[Event]) -> list[Outcome]:
-    """The outcome of each event, in order of arrival."""
-    ends = [run(rule_set, events[: length + 1], None).outcomes for length in range(len(events))]
-    befores = [dict.fromkeys(Outcome, 0), *ends[:-1]]
-    return [
-        next(outcome for outcome in Outcome if end[outcome] != before[outcome])
-        for before, end in zip(befores, ends, strict=True)
-    ]
-
 
 # ---------------------------------------------------------------------------------------------------- windows
 
@@ -302,10 +222,6 @@ def test_only_applied_and_late_events_make_a_customer() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ expressions
-
-
-def holds(condition: Expr, *events: Event) -> bool:
-    return bool(run(rules(tag(condition)), list(events), None).tags)
 
 
 def test_a_comparison_with_a_missing_field_is_false_whatever_the_operator() -> None:
