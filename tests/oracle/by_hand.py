@@ -11,6 +11,7 @@ from processors.rules.tree import (
     CompareOp,
     Expr,
     FieldRef,
+    Func,
     Level,
     Number,
     RuleSet,
@@ -25,7 +26,7 @@ FAR_MS = 2_000 * DAY_MS
 """An end, counted from the start, by which everything has left."""
 
 
-def number(value: str | int) -> Number:
+def number(value: str | int | Fraction) -> Number:
     return Number(Fraction(value))
 
 
@@ -37,7 +38,14 @@ def total(event: str, field: str, window_ms: int | None, where: Expr | None = No
     return Aggregate("sum", event, field, where, window_ms)
 
 
-def compare(left: Expr, op: CompareOp, right: str | int) -> Compare:
+def taken(
+    func: Func, event: str, field: str | None = None, window_ms: int | None = None, where: Expr | None = None
+) -> Aggregate:
+    """Any aggregate; `ever` unless a window is given."""
+    return Aggregate(func, event, field, where, window_ms)
+
+
+def compare(left: Expr, op: CompareOp, right: str | int | Fraction) -> Compare:
     return Compare(op, left, number(right))
 
 
@@ -54,16 +62,18 @@ def tag(
     dwell_ms: int = 0,
     cooldown_ms: int = 0,
     expires_ms: int | None = None,
+    exclusive: str | None = None,
+    rank: int = 0,
 ) -> Tag:
     return Tag(
         id=id, name={}, describe={}, class_="dynamic", category="value", colour=None, when=when, leave=leave,
         tiers=tuple(Level(name, condition) for name, condition in tiers), dwell_ms=dwell_ms, cooldown_ms=cooldown_ms,
-        expires_ms=expires_ms, examples=(), source={}, file="test.yaml", line=1,
+        expires_ms=expires_ms, examples=(), source={}, file="test.yaml", line=1, exclusive=exclusive, rank=rank,
     )  # fmt: skip
 
 
-def rules(*tags: Tag) -> RuleSet:
-    return RuleSet(tuple(sorted(tags, key=lambda tag: tag.id)), "UTC", "CNY", "0" * 16, "0" * 16)
+def rules(*tags: Tag, zone: str = "UTC") -> RuleSet:
+    return RuleSet(tuple(sorted(tags, key=lambda tag: tag.id)), zone, "CNY", "0" * 16, "0" * 16)
 
 
 def event(
@@ -84,10 +94,16 @@ def event(
 
 def flips(rule_set: RuleSet, events: list[Event], until_ms: int = FAR_MS) -> list[tuple[int, str]]:
     """All changes as (ms since the start, what), where what is the op, a level's name with it, `!` for a timer's."""
+    return [(at_ms, what) for at_ms, _, what in flips_of_tags(rule_set, events, until_ms)]
+
+
+def flips_of_tags(rule_set: RuleSet, events: list[Event], until_ms: int = FAR_MS) -> list[tuple[int, str, str]]:
+    """All changes as (ms since the start, tag, what), in their order."""
     result = run(rule_set, events, START_MS + until_ms)
     return [
         (
             change.effective_at_ms - START_MS,
+            change.tag,
             (change.op if change.after in (None, True) else f"{change.op} {change.after}")
             + ("!" if change.origin == "timer" else ""),
         )
@@ -107,3 +123,8 @@ def outcomes(rule_set: RuleSet, events: list[Event]) -> list[Outcome]:
 
 def holds(condition: Expr, *events: Event) -> bool:
     return bool(run(rules(tag(condition)), list(events), None).tags)
+
+
+def times_held(condition: Expr, events: list[Event], until_ms: int = FAR_MS) -> list[int]:
+    """When a condition becomes true and false in turn, in ms since the start."""
+    return [at_ms for at_ms, _ in flips(rules(tag(condition)), events, until_ms)]

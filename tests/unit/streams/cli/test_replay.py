@@ -154,11 +154,12 @@ def test_times_may_be_iso_and_without_a_zone_are_utc() -> None:
     assert [c["effective_at"] for c in changes(result)] == [START_MS, START_MS + DAY_MS]
 
 
-def test_what_the_oracle_finds_in_random_histories_is_what_is_printed() -> None:
+def test_what_the_oracle_finds_in_random_histories_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(7)
     for _ in range(60):
         scenario = random_scenario(rng)
         Path("rules/r.yaml").write_text(to_yaml(scenario.rule_set), "utf-8")
+        monkeypatch.setenv("TAGSTREAM_RULES__TIME_ZONE", scenario.rule_set.time_zone)
         until = [] if scenario.until_ms is None else ["--until", str(scenario.until_ms)]
         result = run(to_json_lines(scenario.events).encode(), *until)
         expected = oracle.Result(oracle.run(scenario.rule_set, scenario.events, scenario.until_ms).changes)
