@@ -12,23 +12,24 @@ from typing import Final
 import orjson
 
 from processors import layout as L
-from processors.changes import customer_at, event_id_of, op_of, tag_values
+from processors.changes import customer_at, event_id_of, op_of, origin_of
 from processors.decoder import Decoded
 from processors.partition import StepOutput
 from processors.rules.program import I64
 from processors.rules.tree import RuleSet
-from schemas.records import Change, change_id
+from processors.values import TagValues
+from schemas.records import Change, Origin, change_id
 
 PIECE_CHANGES: Final = 8192
 """Changes written at once, some 3 MB: a step in which a million timers fire must not take as much memory."""
 
-_OPEN: Final = ("id", "customer_id", "effective_at", "emitted_at", "seq", "prev_seq", "cause")
+_OPEN: Final = ("id", "customer_id", "before", "after", "effective_at", "emitted_at", "seq", "prev_seq", "cause")
 """Fields that differ from change to change, in the order of the record."""
 
-Combination = tuple[int, int, int, bool]
-"""Tag, value before, value after, whether an event was the cause."""
+Combination = tuple[int, int, int, Origin]
+"""Tag, value before, value after (of a number or a set what matters for the op: 0 or 1), what was the cause."""
 
-Template = tuple[str, str, str, str, str, str, str, str]
+Template = tuple[str, str, str, str, str, str, str, str, str, str]
 """The texts before, between and behind the open fields."""
 
 
@@ -37,7 +38,9 @@ class ChangeLines:
 
     def __init__(self, rule_set: RuleSet) -> None:
         self._rule_set = rule_set
-        self._values = [tag_values(tag) for tag in rule_set.tags]
+        self._values = TagValues(rule_set.tags)
+        self._listed: dict[tuple[int, int], str] = {}
+        """JSON of values that a code says all about, by tag and code."""
         self._templates: dict[Combination, Template] = {}
 
     def lines(self, output: StepOutput, decoded: Decoded) -> Iterator[bytes]:
@@ -46,40 +49,50 @@ class ChangeLines:
         `emitted_at` is the clock that found the change.
         """
         for start in range(0, len(output.changes), PIECE_CHANGES):
-            yield self._piece(output.changes[start : start + PIECE_CHANGES], output.touched, decoded).encode()
+            yield self._piece(output.changes[start : start + PIECE_CHANGES], output, decoded).encode()
 
-    def _piece(self, changes: I64, touched: I64, decoded: Decoded) -> str:
+    def _value(self, output: StepOutput, tag: int, code: int) -> str:
+        if not self._values.is_listed(tag):
+            return _json(self._values.changed(output, tag, code))
+        if (tag, code) not in self._listed:
+            self._listed[tag, code] = _json(self._values.changed(output, tag, code))
+        return self._listed[tag, code]
+
+    def _piece(self, changes: I64, output: StepOutput, decoded: Decoded) -> str:
         places, tags, befores, afters, ats, seqs, prevs, events, clocks = changes.T.tolist()
-        by_event = (changes[:, L.CH_EVENT] >= 0).tolist()
+        origins = {event: origin_of(decoded, event) for event in set(events)}
         templates = [
             self._templates.get(combination) or self._make(combination)
-            for combination in zip(tags, befores, afters, by_event, strict=True)
+            for combination in (
+                (tag, int(before != 0), int(after != 0), origins[event])
+                for tag, before, after, event in zip(tags, befores, afters, events, strict=True)
+            )
         ]
-        customers = {place: _json(customer_at(touched, place)) for place in set(places)}
+        old = [self._value(output, tag, code) for tag, code in zip(tags, befores, strict=True)]
+        new = [self._value(output, tag, code) for tag, code in zip(tags, afters, strict=True)]
+        customers = {place: _json(customer_at(output.touched, place)) for place in set(places)}
         names = [customers[place] for place in places]
         ids = {event: _json(event_id_of(decoded, event)) for event in set(events) if event >= 0}
         causes = [ids.get(event, at) for event, at in zip(events, ats, strict=True)]
         return "".join(
             [
-                f"{t0}{seq}{t1}{name}{t2}{at}{t3}{clock}{t4}{seq}{t5}{prev}{t6}{cause}{t7}"
-                for (t0, t1, t2, t3, t4, t5, t6, t7), seq, name, at, clock, prev, cause in zip(
-                    templates, seqs, names, ats, clocks, prevs, causes, strict=True
+                f"{t0}{seq}{t1}{name}{t2}{before}{t3}{after}{t4}{at}{t5}{clock}{t6}{seq}{t7}{prev}{t8}{cause}{t9}"
+                for (t0, t1, t2, t3, t4, t5, t6, t7, t8, t9), seq, name, before, after, at, clock, prev, cause in zip(
+                    templates, seqs, names, old, new, ats, clocks, prevs, causes, strict=True
                 )
             ]
         )
 
     def _make(self, combination: Combination) -> Template:
         """The template of this combination, which is kept."""
-        tag, before, after, by_event = combination
+        tag, before, after, origin = combination
         record = Change(
             id=change_id(0, 0), customer_id="", effective_at=0, emitted_at=0, seq=0, prev_seq=0,
             tag=self._rule_set.tags[tag].id,
-            op=op_of(before, after),
-            before=self._values[tag][before],
-            after=self._values[tag][after],
+            op=op_of(before, after), before=None, after=None,
             rule_version=self._rule_set.version,
             epoch=0,
-            origin="live" if by_event else "timer",
+            origin=origin,
         ).to_record()  # fmt: skip
         assert [name for name in record if name in _OPEN] == list(_OPEN), "they are filled in this order"
         pieces = [""]
@@ -93,8 +106,8 @@ class ChangeLines:
                 pieces.append("")
             else:
                 pieces[-1] += _json(value)
-        t0, t1, t2, t3, t4, t5, t6, t7 = pieces
-        self._templates[combination] = template = ("{" + t0[1:], t1, t2, t3, t4, t5, t6, t7 + "}\n")
+        t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 = pieces
+        self._templates[combination] = template = ("{" + t0[1:], t1, t2, t3, t4, t5, t6, t7, t8, t9 + "}\n")
         return template
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import itemgetter
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from processors import customers
+from processors import assigned, customers
 from processors import layout as L
 from processors.decoder import Decoded
 from processors.partition import StepOutput
-from processors.rules.compile import is_timed
 from processors.rules.program import I64
-from processors.rules.tree import RuleSet, Tag
-from schemas.records import Change, Current, Op, TagValue, Value, change_id
+from processors.rules.tag_tables import entry_words
+from processors.rules.tree import RuleSet
+from processors.step import COMMAND, COMMAND_KIND
+from processors.values import TagValues
+from schemas.records import Change, Current, Op, Origin, TagValue, Value, change_id
 
-
-def tag_values(tag: Tag) -> list[Value | None]:
-    """What the value codes of a tag stand for: code 0 is absent."""
-    levels: list[Value] = [level.name for level in tag.tiers] if tag.tiers else [True]
-    return [None, *levels]
+_PRECEDENCE: Final = (0, 2, 1)
+"""Of the rule, of people, of models: whose word counts."""
 
 
 def op_of(before: int, after: int) -> Op:
@@ -49,14 +49,24 @@ def event_id_of(decoded: Decoded, row: int) -> str:
     return decoded.buf[start : start + (ref & 0xFFFFFFFF)].tobytes().decode()
 
 
+def origin_of(decoded: Decoded, event: int) -> Origin:
+    """What brought a change about: the event in this row, or, below 0, a timer."""
+    if event < 0:
+        return "timer"
+    if decoded.events[event, L.EV_TYPE] != COMMAND:
+        return "live"
+    by_model = decoded.events[event, L.EV_FIELDS + COMMAND_KIND] == assigned.BY_MODEL
+    return "model" if by_model else "manual"
+
+
 class ChangeWriter:
     """Turns the numbers of one rule set's changes into records."""
 
     def __init__(self, rule_set: RuleSet) -> None:
         self._version = rule_set.version
         self._names = [tag.id for tag in rule_set.tags]
-        self._values = [tag_values(tag) for tag in rule_set.tags]
-        self._words = [L.TIMED_TAG_WORDS if is_timed(tag) else L.PLAIN_TAG_WORDS for tag in rule_set.tags]
+        self._values = TagValues(rule_set.tags)
+        self._words = entry_words(rule_set.tags)
 
     def changes(
         self, output: StepOutput, decoded: Decoded, *, partition: int, epoch: int, emitted_at: int | None = None
@@ -72,15 +82,15 @@ class ChangeWriter:
                 customer_id=customers[place],
                 tag=self._names[tag],
                 op=op_of(before, after),
-                before=self._values[tag][before],
-                after=self._values[tag][after],
+                before=self._values.changed(output, tag, before),
+                after=self._values.changed(output, tag, after),
                 effective_at=at,
                 emitted_at=clock if emitted_at is None else emitted_at,
                 seq=seq,
                 prev_seq=prev,
                 rule_version=self._version,
                 epoch=epoch,
-                origin="live" if event >= 0 else "timer",
+                origin=origin_of(decoded, event),
                 cause=event_id_of(decoded, event) if event >= 0 else at,
             )
 
@@ -106,11 +116,26 @@ class ChangeWriter:
         m32 = m.view(np.int32)
         at = int(m32[row * 2 + L.ROW_TAGS32])
         end = at + int(m32[row * 2 + L.ROW_TAGS_USED32])
-        found = []
+        # of each tag the entry whose owner counts most: an index is owner * count + tag
+        deciding: dict[int, tuple[int, int]] = {}
         while at < end:
-            tag, value = int(m32[at * 2 + L.TAG_INDEX32]), int(m32[at * 2 + L.TAG_VALUE32])
-            if value != 0:
-                found.append((tag, self._values[tag][value]))
-            at += self._words[tag]
-        found.sort(key=itemgetter(0))
-        return tuple(TagValue(self._names[tag], value) for tag, value in found if value is not None)
+            index = int(m32[at * 2 + L.TAG_INDEX32])
+            owner, tag = divmod(index, len(self._names))
+            deciding[tag] = max(deciding.get(tag, (-1, 0)), (_PRECEDENCE[owner], at))
+            at += self._words[index]
+        found = []
+        for tag, (owner, at) in sorted(deciding.items()):
+            if m32[at * 2 + L.TAG_VALUE32] != 0:
+                value = self._values.value(m, tag, self._code(m, m32, tag, at, owner > 0))
+                assert value is not None, "an entry that is not 0 has a value"
+                found.append(TagValue(self._names[tag], value))
+        return tuple(found)
+
+    def _code(self, m: I64, m32: NDArray[np.int32], tag: int, at: int, is_assigned: bool) -> int:
+        """The code of the value in an entry."""
+        if self._values.is_listed(tag):
+            return int(m32[at * 2 + L.TAG_VALUE32])
+        if self._values.is_score(tag):
+            bits = int(m[at + (L.ASSIGNED_NUMBER if is_assigned else L.TAG_NUMBER)])
+            return bits or assigned.NEGATIVE_ZERO
+        return int(m32[at * 2 + L.TAG_SET32])

@@ -1,20 +1,13 @@
-"""From a customer's id to their row: open addressing by a 64-bit hash, with the id's bytes compared.
-
-A table entry is the hash's upper half and the row (hash & ~(2^32 - 1) | row); 0 is empty. Entries are removed by moving
-later ones back (Knuth, TAOCP 6.4, algorithm R), so there are no tombstones to clean up. The id stands behind its row.
-"""
+"""Customers' rows, and from an id to its row: by a 64-bit hash, with the id's bytes compared. The id stands behind it."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from processors import arena
+from processors import arena, id_table
 from processors import layout as L
 from processors.jit import hot, inline, jit
-
-_HIGH = ~0xFFFFFFFF
-_LOW = 0xFFFFFFFF
 
 
 @inline
@@ -51,8 +44,8 @@ def find(m, m8, hash64, buf, p, n):  # type: ignore[no-untyped-def]
         e = m[table + s]
         if e == 0:
             return np.int64(0)
-        if (e & _HIGH) == (hash64 & _HIGH) and _same_id(m, m8, e & _LOW, buf, p, n):
-            return e & _LOW
+        if (e & id_table.HIGH) == (hash64 & id_table.HIGH) and _same_id(m, m8, e & id_table.LOW, buf, p, n):
+            return e & id_table.LOW
         s = (s + 1) & mask
 
 
@@ -69,60 +62,17 @@ def create(m, m32, m8, hash64, buf, p, n):  # type: ignore[no-untyped-def]
     first = id_byte(row)
     for i in range(n):
         m8[first + i] = buf[p + i]
-    m[L.R_ROWS_LIVE] += 1
-    _insert(m, hash64, row)
+    id_table.insert(m, L.R_TABLE, row)
     return row
-
-
-@jit
-def _insert(m, hash64, row):  # type: ignore[no-untyped-def]
-    mask = m[L.R_TABLE_SIZE] - 1
-    table = m[L.R_TABLE]
-    s = hash64 & mask
-    while m[table + s] != 0:
-        s = (s + 1) & mask
-    m[table + s] = (hash64 & _HIGH) | row
 
 
 @jit
 def remove(m, row):  # type: ignore[no-untyped-def]
     """Give a row back. Its blocks, panes and timer must be gone already."""
-    mask = m[L.R_TABLE_SIZE] - 1
-    table = m[L.R_TABLE]
-    s = m[row + L.ROW_HASH] & mask
-    while m[table + s] & _LOW != row:
-        s = (s + 1) & mask
-    hole = s
-    while True:
-        s = (s + 1) & mask
-        e = m[table + s]
-        if e == 0:
-            break
-        home = m[(e & _LOW) + L.ROW_HASH] & mask
-        # an entry may move back into the hole unless its home lies cyclically in (hole, s]
-        if ((s - home) & mask) >= ((s - hole) & mask):
-            m[table + hole] = e
-            hole = s
-    m[table + hole] = 0
-    m[L.R_ROWS_LIVE] -= 1
-    cls = arena.class_for(L.ROW_WORDS + id_words(m[row + L.ROW_ID_BYTES]))
+    id_table.remove(m, L.R_TABLE, row)
     # a stale entry of the heap may still point here: make sure that it is seen as such
     m[row + L.ROW_ARMED] = L.FAR
-    arena.release(m, row, cls)
-
-
-@jit
-def rehash(m, table, size):  # type: ignore[no-untyped-def]
-    """Move the table to the zeroed words from `table` (`size`, a power of two)."""
-    old = m[L.R_TABLE]
-    old_size = m[L.R_TABLE_SIZE]
-    m[L.R_TABLE] = table
-    m[L.R_TABLE_SIZE] = size
-    for i in range(old_size):
-        e = m[old + i]
-        if e != 0:
-            row = e & _LOW
-            _insert(m, m[row + L.ROW_HASH], row)
+    arena.release(m, row, arena.class_for(L.ROW_WORDS + id_words(m[row + L.ROW_ID_BYTES])))
 
 
 def id_in_row(m: NDArray[np.int64], m8: NDArray[np.uint8], row: int) -> str:

@@ -98,7 +98,7 @@ def kind_tables() -> tuple[NDArray[np.uint8], I64, I64, I64]:
 
 
 @inline
-def _varint(buf, p, end):  # type: ignore[no-untyped-def]
+def varint(buf, p, end):  # type: ignore[no-untyped-def]
     """A zigzag integer at `p`. Returns (value, position behind it, error or 0)."""
     r = U(0)
     shift = U(0)
@@ -160,13 +160,13 @@ def _utf8(buf, p, end):  # type: ignore[no-untyped-def]
 def _skip_map(buf, p, end, null_branch):  # type: ignore[no-untyped-def]
     """Read over a map of texts (or null). Returns (position, error or 0)."""
     while True:
-        n, p, error = _varint(buf, p, end)
+        n, p, error = varint(buf, p, end)
         if error != 0 or n == 0:
             return p, error
         block_end = np.int64(-1)
         if n < 0:
             n = -n
-            size, p, error = _varint(buf, p, end)
+            size, p, error = varint(buf, p, end)
             if error == 0 and (size < 0 or size > end - p):
                 error = _BAD_LENGTH
             if error != 0:
@@ -175,7 +175,7 @@ def _skip_map(buf, p, end, null_branch):  # type: ignore[no-untyped-def]
         if n < 0 or n > MAX_VALUES:
             return p, _BAD_LENGTH
         for _ in range(n):
-            length, p, error = _varint(buf, p, end)
+            length, p, error = varint(buf, p, end)
             if error == 0 and (length < 0 or length > end - p):
                 error = _BAD_LENGTH
             if error != 0:
@@ -184,14 +184,14 @@ def _skip_map(buf, p, end, null_branch):  # type: ignore[no-untyped-def]
                 return p, _NOT_UTF8
             p += length
             if null_branch >= 0:
-                branch, p, error = _varint(buf, p, end)
+                branch, p, error = varint(buf, p, end)
                 if error == 0 and branch != 0 and branch != 1:
                     error = _BAD_VARINT
                 if error != 0:
                     return p, error
                 if branch == null_branch:
                     continue
-            length, p, error = _varint(buf, p, end)
+            length, p, error = varint(buf, p, end)
             if error == 0 and (length < 0 or length > end - p):
                 error = _BAD_LENGTH
             if error != 0:
@@ -334,7 +334,7 @@ def _body(tb, plan, buf, p, end, events, reals, e):  # type: ignore[no-untyped-d
         i += 1
         error = 0
         if op == P.OP_NULLABLE:
-            branch, p, error = _varint(buf, p, end)
+            branch, p, error = varint(buf, p, end)
             if error == 0 and branch != 0 and branch != 1:
                 error = _BAD_VARINT
             if branch == a:
@@ -347,7 +347,7 @@ def _body(tb, plan, buf, p, end, events, reals, e):  # type: ignore[no-untyped-d
             or op == P.OP_SKIP_BYTES
             or op == P.OP_SKIP_TEXT
         ):
-            n, p, error = _varint(buf, p, end)
+            n, p, error = varint(buf, p, end)
             if error == 0 and (n < 0 or n > end - p):
                 error = _BAD_LENGTH
             if error == 0:
@@ -363,10 +363,15 @@ def _body(tb, plan, buf, p, end, events, reals, e):  # type: ignore[no-untyped-d
             elif op != P.OP_SKIP_FIXED:
                 error = _real(tb, op, a, event_type, buf, p, events, reals, e)
             p += size
-        elif op == P.OP_SKIP_MAP:
+        elif op == P.OP_SKIP_MAP or op == P.OP_ATTRIBUTES:
+            start = p
             p, error = _skip_map(buf, p, end, a)
+            if op == P.OP_ATTRIBUTES:
+                events[e, L.EV_FIELDS] = (np.int64(start) << 32) | (p - start)
+                events[e, L.EV_FIELDS + 1] = a
+                events[e, L.EV_PRESENT] |= 1
         else:
-            v, p, error = _varint(buf, p, end)
+            v, p, error = varint(buf, p, end)
             if error == 0:
                 error = _long(tb, op, a, tb.ops[i - 1, 2], tb.ops[i - 1, 3], tb.kinds, event_type, v, events, reals, e)
                 seen |= _SEEN_TIME if op == P.OP_EVENT_TIME else 0

@@ -42,6 +42,8 @@ OP_SKIP_TEXT: Final = 15
 """As OP_SKIP_BYTES, but they must be UTF-8: what is ignored is checked as well, as by everyone else who reads Avro."""
 OP_SKIP_ENUM: Final = 16
 """An enum of `a` symbols."""
+OP_ATTRIBUTES: Final = 17
+"""As OP_SKIP_MAP, and where the map stands is kept."""
 OP_NULLABLE: Final = 20
 """A union of null and the next operation's value; a: the branch that is null."""
 
@@ -130,6 +132,11 @@ class _Planner:
             if base not in ("int", "long"):
                 raise _NotPlannable(f"{name} is {base}")
             return [OP_EVENT_TIME, 0, time_unit, 0]
+        if self._event == "profile" and name == "attributes":
+            skip = _skip(base, attributes)
+            if skip[0] != OP_SKIP_MAP:
+                raise _NotPlannable(f"{name} is {base}")
+            return [OP_ATTRIBUTES, *skip[1:]]
         if name not in self._fields:
             return _skip(base, attributes)
         return self._field(*self._fields[name], base, attributes, time_unit)

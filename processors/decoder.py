@@ -9,10 +9,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from processors import commands
 from processors import decode as D
 from processors import decode_plan as P
 from processors import layout as L
+from processors.commands import CommandReader, CommandRow
 from processors.decode_plan import Plan, make_plan
+from processors.dedupe import event_hash
+from processors.hashing import id_hash
+from processors.rules.tree import RuleSet
+from processors.step import COMMAND, COMMAND_KIND, COMMAND_NUMBER, COMMAND_TAG, COMMAND_UNTIL, COMMAND_VALUE
 from schemas.codec import event_from_avro_slow, event_from_json_bytes
 from schemas.errors import EventError
 from schemas.events import EVENT_TYPES
@@ -24,6 +30,8 @@ I64 = NDArray[np.int64]
 
 SINGLE_OBJECT_HEADER = 10
 CONFLUENT_HEADER = 5
+COMMANDS = "command"
+"""What stands among the types of sources for the topic of commands."""
 
 
 class WriterSchemas(Protocol):
@@ -54,10 +62,17 @@ class Decoded:
 class Decoder:
     """Decodes the payloads of a partition's sources. Not for use by two threads at once."""
 
-    def __init__(self, source_types: Sequence[str | None], schemas: WriterSchemas) -> None:
-        """`source_types`: event type of each source topic, None for events.moved."""
+    def __init__(
+        self, source_types: Sequence[str | None], schemas: WriterSchemas, rule_set: RuleSet | None = None
+    ) -> None:
+        """`source_types`: event type of each source topic, `command` for commands, None for events.moved.
+
+        `rule_set`: those in force, about whose tags commands are; without them there may be no commands.
+        """
         self._schemas = schemas
         self._source_types = source_types
+        self._commands = None if rule_set is None else CommandReader(rule_set)
+        self._may_be_command = np.array([kind in (None, COMMANDS) for kind in source_types])
         self._plans: list[Plan] = []
         self._by_fingerprint: dict[bytes, int] = {}
         self._by_id: dict[int, int] = {}
@@ -80,7 +95,7 @@ class Decoder:
             at += p.kinds.size
             moved.append(o)
             kinds.append(p.kinds)
-        types = [D.ANY_TYPE if t is None else EVENT_TYPES.index(t) for t in self._source_types]
+        types = [D.ANY_TYPE if t in (None, COMMANDS) else EVENT_TYPES.index(t) for t in self._source_types]
         fingerprints = np.frombuffer(b"".join(self._by_fingerprint), "<u8").astype(np.uint64)
         return D.Tables(
             fingerprints=fingerprints,
@@ -113,10 +128,34 @@ class Decoder:
         events[:, L.EV_OFFSET] = offsets
         events[:, L.EV_SOURCE] = sources
         decoded = Decoded(events, events.view(np.float64), _buffer(b"".join(known)), starts, ends)
-        which = np.arange(n, dtype=np.int64)
+        which = self._read_commands(decoded, known, sources)
         while D.decode(self.tables, decoded.buf, starts, ends, which, events, decoded.reals):
             which = self._help(decoded, which)
         return decoded
+
+    def _read_commands(self, decoded: Decoded, payloads: list[bytes], sources: I64) -> I64:
+        """Decode the commands among the payloads. Returns the other rows."""
+        is_command = self._may_be_command[sources] & (decoded.starts >= 0)
+        if self._commands is None or not is_command.any():
+            return np.arange(len(payloads), dtype=np.int64)
+        extra: list[bytes] = []
+        end = decoded.buf.size
+        for row in np.flatnonzero(is_command).tolist():
+            if self._source_types[sources[row]] != COMMANDS and not commands.is_command(payloads[row]):
+                is_command[row] = False
+                continue
+            decoded.events[row, L.EV_TYPE] = -1
+            try:
+                command = self._commands.read(payloads[row], self._schemas)
+            except EventError as error:
+                decoded.events[row, L.EV_CODE] = int(error.dead)
+                decoded.details[row] = error.detail
+                continue
+            extra += [command.command_id, command.customer_id]
+            _write_command(decoded.events[row], command, end)
+            end += len(command.command_id) + len(command.customer_id)
+        decoded.buf = _buffer(decoded.buf.tobytes() + b"".join(extra))
+        return np.flatnonzero(~is_command)
 
     def _help(self, decoded: Decoded, which: I64) -> I64:
         """Replace what the compiled pass could not read, or call it dead. Returns the rows to decode again."""
@@ -189,6 +228,24 @@ class Decoder:
             self._by_id[key] = index
         else:
             self._by_fingerprint[key] = index
+
+
+def _write_command(row: I64, command: CommandRow, at: int) -> None:
+    """Fill a decoded row; the two ids stand at `at` in the buffer, one behind the other."""
+    customer_at = at + len(command.command_id)
+    row[L.EV_CODE] = L.CODE_OK
+    row[L.EV_TYPE] = COMMAND
+    row[L.EV_TIME] = row[L.EV_ARRIVAL]
+    row[L.EV_ID] = at << 32 | len(command.command_id)
+    row[L.EV_ID_HASH] = event_hash(_buffer(command.command_id), 0, len(command.command_id), COMMAND)
+    row[L.EV_CUSTOMER] = customer_at << 32 | len(command.customer_id)
+    row[L.EV_CUSTOMER_HASH] = id_hash(command.customer_id)
+    row[L.EV_PRESENT] = 0
+    row[L.EV_FIELDS + COMMAND_TAG] = command.tag
+    row[L.EV_FIELDS + COMMAND_KIND] = command.kind
+    row[L.EV_FIELDS + COMMAND_VALUE] = command.value
+    row[L.EV_FIELDS + COMMAND_NUMBER] = command.number
+    row[L.EV_FIELDS + COMMAND_UNTIL] = command.until
 
 
 def _buffer(data: bytes) -> NDArray[np.uint8]:

@@ -76,7 +76,8 @@ class _Sheet:
     def grow(self) -> None:
         """Twice the room, and enough for one more record at least; what was written stays."""
         used = int(self.at[E.AT_USED])
-        larger = np.empty(max(2 * self.out.size, used + self._most + self.stamp.size), np.uint8)
+        needed = self._most + int(self.at[E.AT_NEEDED]) + self.stamp.size
+        larger = np.empty(max(2 * self.out.size, used + needed), np.uint8)
         larger[:used] = self.out[:used]
         self.out = larger
 
@@ -124,7 +125,7 @@ class AvroEncoder:
         sheet = self._changes
         sheet.begin(stamp, output.changes.shape[0])
         while not E.encode_changes(
-            *(self._tables.t, self._tables.texts, sheet.stamp, output.changes, output.touched),
+            *(self._tables.t, self._tables.texts, sheet.stamp, output.m, output.changes, output.touched),
             *(decoded.events, decoded.buf, sheet.out, sheet.spans, sheet.at),
         ):
             sheet.grow()
@@ -142,7 +143,7 @@ class AvroEncoder:
         sheet = self._current
         sheet.begin(stamp, output.touched.size // _LEAST_TOUCHED_WORDS)
         while not E.encode_current(
-            *(self._tables.t, self._tables.texts, sheet.stamp, m.view(np.int32), output.touched),
+            *(self._tables.t, self._tables.texts, sheet.stamp, m, m.view(np.int32), output.touched),
             *(self._marks, sheet.out, sheet.spans, sheet.at),
         ):
             sheet.grow()

@@ -11,13 +11,14 @@ from typing import Final
 
 import numpy as np
 
-from processors import customers
+from processors import assigned, customers, sets
 from processors import encode_tables as T
 from processors import layout as L
 from processors.arena import wide
 from processors.hashing import U
 from processors.jit import hot, inline, jit
 from processors.rules.program import look
+from processors.step import COMMAND, COMMAND_KIND
 
 # --- `at`: how far an encoding has come, and the stamp's three parts -------------------------------------------------
 AT_DONE: Final = 0
@@ -30,7 +31,9 @@ AT_STAMP_1: Final = 3
 """End of each part of the stamp: what is the same in all records of a step, as Avro."""
 AT_STAMP_2: Final = 4
 AT_STAMP_3: Final = 5
-AT_WORDS: Final = 6
+AT_NEEDED: Final = 6
+"""Bytes that the sets of the next record need beside what any record may."""
+AT_WORDS: Final = 7
 
 # --- rows of `spans`, one column for each record: places in `out` ----------------------------------------------------
 KEY_START: Final = 0
@@ -46,6 +49,11 @@ _OP_ENTERED: Final = 0
 _OP_CHANGED: Final = 1
 _OP_LEFT: Final = 2
 _BYTE: Final = U(255)
+_LONG: Final = 10
+"""Most bytes of a number of 64 bits in Avro."""
+_CHANGE_NUMBER: Final = 6
+"""Branch of a number in the values of a change, as Avro writes it; then that in the values of a Current."""
+_ENTRY_NUMBER: Final = 4
 
 
 @inline
@@ -174,23 +182,81 @@ def _cause(events, buf, event, effective_at, out, p):  # type: ignore[no-untyped
 
 
 @jit
-def encode_changes(t, texts, stamp, changes, touched, events, buf, out, spans, at):  # type: ignore[no-untyped-def]
-    """Write `changes`, from record at[AT_DONE] on; `events` and `buf` are those that were decoded.
+def _set_bytes(m, block):  # type: ignore[no-untyped-def]
+    """Most bytes that a set takes, as an array of texts; 0 is no set."""
+    n = 2 * _LONG
+    if block != 0:
+        for i in range(m[block + sets.SET_COUNT]):
+            n += _LONG + 8 + m[m[block + sets.SET_KEYS + i] + L.TEXT_BYTES]
+    return n
+
+
+@jit
+def _set(m, block, out, p):  # type: ignore[no-untyped-def]
+    """Write a set as an array of texts. Returns the place behind it."""
+    count = m[block + sets.SET_COUNT]
+    p = _long(out, p, count)
+    for i in range(count):
+        text = m[block + sets.SET_KEYS + i]
+        n = m[text + L.TEXT_BYTES]
+        p = _long(out, p, n)
+        for j in range((n + 7) >> 3):
+            _store64(out, p + 8 * j, U(m[text + L.TEXT_WORDS + j]))
+        p += n
+    out[U(p)] = 0
+    return p + 1
+
+
+@hot
+def _number_or_set(m, kind, code, branch, out, p):  # type: ignore[no-untyped-def]
+    """Write a number, whose branch in the union is `branch`, or a set, whose branch is the next one."""
+    if kind == assigned.SCORE:
+        out[U(p)] = branch
+        _store64(out, p + 1, U(0 if code == assigned.NEGATIVE_ZERO else code))
+        return p + T.NUMBER_BYTES
+    out[U(p)] = branch + 2
+    return _set(m, code, out, p + 1)
+
+
+@hot
+def _value(t, texts, m, tag, code, out, p):  # type: ignore[no-untyped-def]
+    """Write `before` or `after` of a change. Returns the place behind it."""
+    kind = look(t, T.TAG_KIND, tag)
+    if kind == assigned.PLAIN or code == 0:
+        return _part(t, texts, T.VALUE, look(t, T.FIRST_VALUE, tag) + code, out, p)
+    return _number_or_set(m, kind, code, _CHANGE_NUMBER, out, p)
+
+
+@hot
+def _origin(events, event):  # type: ignore[no-untyped-def]
+    """Number of the part that says what brought a change about."""
+    if event < 0:
+        return 0
+    if events[event, L.EV_TYPE] != COMMAND:
+        return 1
+    return 3 if events[event, L.EV_FIELDS + COMMAND_KIND] == assigned.BY_MODEL else 2
+
+
+@jit
+def encode_changes(t, texts, stamp, m, changes, touched, events, buf, out, spans, at):  # type: ignore[no-untyped-def]
+    """Write `changes`, from record at[AT_DONE] on; `events` and `buf` are those that were decoded, `m` the memory.
 
     The stamp's parts: emitted_at; rule_version and epoch; run_id. Returns False where `out` has no room for the longest
     change: it is to be made larger, keeping its bytes, and the function called again.
     """
     p = at[AT_USED]
     for c in range(at[AT_DONE], changes.shape[0]):
-        if p + t[T.MOST_CHANGE] + stamp.size > out.size:
-            at[AT_USED] = p
-            at[AT_DONE] = c
-            return False
         tag = changes[c, L.CH_TAG]
         before = changes[c, L.CH_BEFORE]
         after = changes[c, L.CH_AFTER]
+        at[AT_NEEDED] = 0
+        if look(t, T.TAG_KIND, tag) == assigned.SET:
+            at[AT_NEEDED] = _set_bytes(m, before) + _set_bytes(m, after)
+        if p + t[T.MOST_CHANGE] + at[AT_NEEDED] + stamp.size > out.size:
+            at[AT_USED] = p
+            at[AT_DONE] = c
+            return False
         op = _op(before, after)
-        first = look(t, T.FIRST_VALUE, tag)
         event = changes[c, L.CH_EVENT]
         spans[VALUE_START, c] = p
         p = _part(t, texts, T.CHANGE_HEAD, 0, out, p)
@@ -200,14 +266,14 @@ def encode_changes(t, texts, stamp, changes, touched, events, buf, out, spans, a
         spans[KEY_END, c] = p
         p = _part(t, texts, T.TAG, tag, out, p)
         p = _part(t, texts, T.CHANGE_OP, op, out, p)
-        p = _part(t, texts, T.VALUE, first + before, out, p)
-        p = _part(t, texts, T.VALUE, first + after, out, p)
+        p = _value(t, texts, m, tag, before, out, p)
+        p = _value(t, texts, m, tag, after, out, p)
         p = _long(out, p, changes[c, L.CH_AT])
         p = _copy(stamp, 0, at[AT_STAMP_1], out, p)
         p = _long(out, p, changes[c, L.CH_SEQ])
         p = _long(out, p, changes[c, L.CH_PREV])
         p = _copy(stamp, at[AT_STAMP_1], at[AT_STAMP_2], out, p)
-        p = _part(t, texts, T.CHANGE_ORIGIN, 0 if event < 0 else 1, out, p)
+        p = _part(t, texts, T.CHANGE_ORIGIN, _origin(events, event), out, p)
         p = _copy(stamp, at[AT_STAMP_2], at[AT_STAMP_3], out, p)
         p = _cause(events, buf, event, changes[c, L.CH_AT], out, p)
         spans[VALUE_END, c] = p
@@ -217,27 +283,93 @@ def encode_changes(t, texts, stamp, changes, touched, events, buf, out, spans, a
 
 
 @hot
-def _collect(t, m32, row, marks):  # type: ignore[no-untyped-def]
-    """Note the tags that a customer has: a bit for each, and behind the bits, by tag, its value's code. Returns how
-    many they are.
+def _code(t, m, m32, place, tag, is_assigned):  # type: ignore[no-untyped-def]
+    """Code of the value in an entry, 0 if there is none."""
+    code = wide(m32[place * 2 + L.TAG_VALUE32])
+    kind = look(t, T.TAG_KIND, tag)
+    if code == 0 or kind == assigned.PLAIN:
+        return code
+    if kind == assigned.SCORE:
+        code = m[place + (L.ASSIGNED_NUMBER if is_assigned else L.TAG_NUMBER)]
+        return wide(assigned.NEGATIVE_ZERO) if code == 0 else code
+    return wide(m32[place * 2 + L.TAG_SET32])
+
+
+@jit
+def _mask(t, m, m32, row, marks, owner):  # type: ignore[no-untyped-def]
+    """Put what people (owner 1) or models (2) say in the place of what was noted beneath it."""
+    codes = (t[T.TAG_COUNT] >> 6) + 1
+    place = wide(m32[row * 2 + L.ROW_TAGS32])
+    end = place + m32[row * 2 + L.ROW_TAGS_USED32]
+    while place < end:
+        index = wide(m32[place * 2 + L.TAG_INDEX32])
+        tag = index % t[T.TAG_COUNT]
+        if index // t[T.TAG_COUNT] == owner:
+            code = _code(t, m, m32, place, tag, True)
+            marks[codes + tag] = code
+            marks[tag >> 6] |= np.int64(1) << (tag & 63)
+            if code == 0:
+                marks[tag >> 6] ^= np.int64(1) << (tag & 63)
+        place += look(t, T.TAG_WORDS, index)
+
+
+@hot
+def _collect(t, m, m32, row, marks):  # type: ignore[no-untyped-def]
+    """Note the tags that a customer has: a bit for each, and behind the bits, by tag, its value's code.
+
+    Returns the most bytes that sets among them take.
     """
     codes = (t[T.TAG_COUNT] >> 6) + 1
     place = wide(m32[row * 2 + L.ROW_TAGS32])
     end = place + m32[row * 2 + L.ROW_TAGS_USED32]
-    found = 0
+    bytes_of_sets = 0
     while place < end:
-        tag = wide(m32[place * 2 + L.TAG_INDEX32])
-        code = wide(m32[place * 2 + L.TAG_VALUE32])
-        if code != 0:
-            marks[tag >> 6] |= np.int64(1) << (tag & 63)
-            marks[codes + tag] = code
+        index = wide(m32[place * 2 + L.TAG_INDEX32])
+        if index < t[T.TAG_COUNT]:
+            code = _code(t, m, m32, place, index, False)
+            if code != 0:
+                marks[index >> 6] |= np.int64(1) << (index & 63)
+                marks[codes + index] = code
+                if look(t, T.TAG_KIND, index) == assigned.SET:
+                    bytes_of_sets += _set_bytes(m, code)
+        place += look(t, T.TAG_WORDS, index)
+    if m32[row * 2 + L.ROW_ASSIGNED32] != 0:
+        _mask(t, m, m32, row, marks, 2)
+        _mask(t, m, m32, row, marks, 1)
+    return bytes_of_sets
+
+
+@hot
+def _entry(t, texts, m, tag, code, out, p):  # type: ignore[no-untyped-def]
+    """Write an item of `tags`. Returns the place behind it."""
+    kind = look(t, T.TAG_KIND, tag)
+    if kind == assigned.PLAIN:
+        return _part(t, texts, T.ENTRY, look(t, T.FIRST_VALUE, tag) + code, out, p)
+    p = _part(t, texts, T.ENTRY_HEAD, tag, out, p)
+    return _number_or_set(m, kind, code, _ENTRY_NUMBER, out, p)
+
+
+@hot
+def _count_marks(t, marks):  # type: ignore[no-untyped-def]
+    """How many bits are set."""
+    found = 0
+    for w in range((t[T.TAG_COUNT] >> 6) + 1):
+        bits = U(marks[w])
+        while bits != U(0):
+            bits &= bits - U(1)
             found += 1
-        place += look(t, T.TAG_WORDS, tag)
     return found
 
 
 @hot
-def _entries(t, texts, marks, found, out, p):  # type: ignore[no-untyped-def]
+def _forget(t, marks):  # type: ignore[no-untyped-def]
+    """Clear the bits."""
+    for w in range((t[T.TAG_COUNT] >> 6) + 1):
+        marks[w] = 0
+
+
+@hot
+def _entries(t, texts, m, marks, found, out, p):  # type: ignore[no-untyped-def]
     """Write the `found` tags that `_collect` noted, in order, and clear the bits. Returns the place behind them."""
     codes = (t[T.TAG_COUNT] >> 6) + 1
     w = 0
@@ -251,7 +383,7 @@ def _entries(t, texts, marks, found, out, p):  # type: ignore[no-untyped-def]
                 tag += 8
                 continue
             if bits & U(1) != U(0):
-                p = _part(t, texts, T.ENTRY, look(t, T.FIRST_VALUE, tag) + marks[codes + tag], out, p)
+                p = _entry(t, texts, m, tag, marks[codes + tag], out, p)
                 found -= 1
             bits >>= U(1)
             tag += 1
@@ -260,7 +392,7 @@ def _entries(t, texts, marks, found, out, p):  # type: ignore[no-untyped-def]
 
 
 @jit
-def encode_current(t, texts, stamp, m32, touched, marks, out, spans, at):  # type: ignore[no-untyped-def]
+def encode_current(t, texts, stamp, m, m32, touched, marks, out, spans, at):  # type: ignore[no-untyped-def]
     """Write all tags of each customer of `touched`, from at[AT_PLACE] on, as record at[AT_DONE] and those that follow.
 
     The stamp's parts: partition and epoch; clock and rule_version; nothing. `marks` is work space: a bit for each tag,
@@ -271,7 +403,10 @@ def encode_current(t, texts, stamp, m32, touched, marks, out, spans, at):  # typ
     place = at[AT_PLACE]
     is_whole = True
     while place < touched.size:
-        if p + t[T.MOST_CURRENT] + stamp.size > out.size:
+        row = touched[place + L.TO_ROW]
+        at[AT_NEEDED] = _collect(t, m, m32, row, marks) if row != 0 else 0
+        if p + t[T.MOST_CURRENT] + at[AT_NEEDED] + stamp.size > out.size:
+            _forget(t, marks)
             is_whole = False
             break
         spans[VALUE_START, c] = p
@@ -281,11 +416,10 @@ def encode_current(t, texts, stamp, m32, touched, marks, out, spans, at):  # typ
         p = _copy(stamp, 0, at[AT_STAMP_1], out, p)
         p = _long(out, p, touched[place + L.TO_SEQ])
         p = _copy(stamp, at[AT_STAMP_1], at[AT_STAMP_2], out, p)
-        row = touched[place + L.TO_ROW]
-        found = 0 if row == 0 else _collect(t, m32, row, marks)
+        found = _count_marks(t, marks) if row != 0 else 0
         if found > 0:
             p = _long(out, p, np.int64(found))
-            p = _entries(t, texts, marks, found, out, p)
+            p = _entries(t, texts, m, marks, found, out, p)
         # an array ends with an empty block
         out[U(p)] = 0
         p += 1

@@ -16,10 +16,9 @@ import numpy as np
 from fastavro import schemaless_writer
 from numpy.typing import NDArray
 
-from processors import layout as L
-from processors.changes import tag_values
-from processors.rules.compile import is_timed
+from processors.rules.tag_tables import entry_words, kind_of
 from processors.rules.tree import RuleSet
+from processors.values import listed_values
 from schemas.events import MAX_ID_BYTES
 from schemas.framing import CONFLUENT_MARK, single_object_header
 from schemas.records import SPECVERSION, Op
@@ -37,7 +36,7 @@ CHANGE_TYPE: Final = 2
 """`source` and `type`, by op: entered, changed, left. Likewise CHANGE_OP."""
 CHANGE_OP: Final = 3
 CHANGE_ORIGIN: Final = 4
-"""`origin`: timer, live."""
+"""`origin`: timer, live, manual, model."""
 TAG: Final = 5
 """`tag`, by tag."""
 VALUE: Final = 6
@@ -49,8 +48,11 @@ ENTRY: Final = 8
 FIRST_VALUE: Final = 9
 """Number of each tag's first value (its code 0)."""
 TAG_WORDS: Final = 10
-"""Words of each tag's entry in a customer's block."""
-TABLES: Final = 11
+"""Words of an entry in a customer's block by its index; and what each tag's value is (assigned.py)."""
+TAG_KIND: Final = 11
+ENTRY_HEAD: Final = 12
+"""`tag` of an item of `tags`, by tag, for values that are not listed."""
+TABLES: Final = 13
 TAG_COUNT: Final = TABLES
 """Number of tags; a word of its own, as are those that follow."""
 MOST_CHANGE: Final = TABLES + 1
@@ -61,6 +63,8 @@ HEADER: Final = TABLES + 3
 OVERRUN: Final = 8
 """Texts are copied in words of 8 bytes, so up to 7 more are read and written than belong to them."""
 
+NUMBER_BYTES: Final = 9
+"""Bytes of a number of a union: its branch and a double."""
 _LONG_BYTES: Final = 10
 """Most bytes of a number of 64 bits in Avro."""
 _DIGITS: Final = 19
@@ -100,6 +104,13 @@ def entry_bytes(tag: str, value: Any) -> bytes:
     return stream.getvalue()
 
 
+def _entry_head(tag: str) -> bytes:
+    """An item of `tags` up to its value."""
+    return entry_bytes(tag, True).removesuffix(_VALUE_TRUE)
+
+
+_VALUE_TRUE: Final = b"\x00\x01"
+"""A value in a Current that is true, as Avro: branch and boolean."""
 _ENTRY_SCHEMA: Final = next(f["type"]["items"] for f in SCHEMAS["current"].raw["fields"] if f["name"] == "tags")
 
 
@@ -116,14 +127,14 @@ def encode_tables(
     rule_set: RuleSet, partition: int, source: str, change_schema_id: int | None, current_schema_id: int | None
 ) -> EncodeTables:
     """The parts of one rule set's records of one partition."""
-    values = [tag_values(tag) for tag in rule_set.tags]
+    values = [listed_values(tag) for tag in rule_set.tags]
     ops = get_args(Op)
     parts = {
         CHANGE_HEAD: [header("change", change_schema_id) + field_bytes("change", specversion=SPECVERSION)],
         CHANGE_ID: [f"{partition}-".encode()],
         CHANGE_TYPE: [field_bytes("change", source=source, type=f"tagstream.tag.{op}") for op in ops],
         CHANGE_OP: [field_bytes("change", op=op) for op in ops],
-        CHANGE_ORIGIN: [field_bytes("change", origin=origin) for origin in ("timer", "live")],
+        CHANGE_ORIGIN: [field_bytes("change", origin=origin) for origin in ("timer", "live", "manual", "model")],
         TAG: [field_bytes("change", tag=tag.id) for tag in rule_set.tags],
         VALUE: [field_bytes("change", before=value) for each in values for value in each],
         CURRENT_HEAD: [header("current", current_schema_id)],
@@ -132,10 +143,12 @@ def encode_tables(
             for tag, each in zip(rule_set.tags, values, strict=True)
             for value in each
         ],
+        ENTRY_HEAD: [_entry_head(tag.id) for tag in rule_set.tags],
     }
     numbers = {
         FIRST_VALUE: _firsts(map(len, values)),
-        TAG_WORDS: np.array([L.TIMED_TAG_WORDS if is_timed(t) else L.PLAIN_TAG_WORDS for t in rule_set.tags], np.int64),
+        TAG_WORDS: np.array(entry_words(rule_set.tags), np.int64),
+        TAG_KIND: np.array([kind_of(tag) for tag in rule_set.tags], np.int64),
     }
     return _pack(parts, numbers)
 
@@ -158,7 +171,7 @@ def _pack(parts: dict[int, list[bytes]], numbers: dict[int, I64]) -> EncodeTable
             entries = numbers[table]
         t.append(entries)
         top += entries.size
-    t[0][TAG_COUNT] = numbers[TAG_WORDS].size
+    t[0][TAG_COUNT] = numbers[TAG_KIND].size
     t[0][MOST_CHANGE] = _most_change(parts)
     t[0][MOST_CURRENT] = _most_current(parts, numbers[FIRST_VALUE])
     text = b"".join(part for table in sorted(parts) for part in parts[table]) + bytes(OVERRUN)
@@ -175,11 +188,13 @@ def _most_change(parts: dict[int, list[bytes]]) -> int:
     longs = 6 * _LONG_BYTES  # of id, customer_id, effective_at, seq, prev_seq and cause
     branches = 1
     ids = _DIGITS + 2 * MAX_ID_BYTES
-    return sum(_longest(parts[table]) for table in tables) + longs + branches + ids + OVERRUN
+    numbers = 2 * NUMBER_BYTES
+    return sum(_longest(parts[table]) for table in tables) + longs + branches + ids + numbers + OVERRUN
 
 
 def _most_current(parts: dict[int, list[bytes]], firsts: I64) -> int:
     """As `_most_change`, of a customer who has every tag at the value that takes most."""
     entries = sum(_longest(parts[ENTRY][a:b]) for a, b in pairwise(firsts.tolist()))
+    entries += sum(len(head) + NUMBER_BYTES for head in parts[ENTRY_HEAD])
     longs = 4 * _LONG_BYTES  # of customer_id, seq, and around the tags
     return _longest(parts[CURRENT_HEAD]) + MAX_ID_BYTES + entries + longs + OVERRUN

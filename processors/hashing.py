@@ -110,3 +110,10 @@ def partition_of_key(key: bytes, partitions: int) -> int:
     """`partition_of` for one key given as bytes."""
     buf: NDArray[np.uint8] = np.frombuffer(key or b"\0", np.uint8)
     return int(partition_of(buf, 0, len(key), partitions))
+
+
+def id_hash(customer_id: bytes) -> np.int64:
+    """Hash of a customer's id, by which their row is found."""
+    buf: NDArray[np.uint8] = np.frombuffer(customer_id or b"\0", np.uint8)
+    # compiled code hands out a Python int, which may be beyond int64
+    return np.uint64(hash_bytes(buf, 0, len(customer_id), U(0))).astype(np.int64)

@@ -11,12 +11,16 @@ from typing import Final
 
 import numpy as np
 
+from processors import assigned, attributes, calendar, distinct
+from processors import texts as held
 from processors import layout as L
 from processors.arena import wide
-from processors.jit import hot, inline, jit
+from processors.hashing import hash_bytes
+from processors.jit import hot, inline, jit, stay_apart
 from processors.rules import program as G
 from processors.rules.program import look
-from processors.series import find_cell, pick
+from processors.series import find_cell, find_group, pick
+from processors.top import top_of_group
 
 WHOLE_MOST: Final = 1 << 62
 """Products of whole numbers stay below it."""
@@ -43,6 +47,11 @@ OP_HAS: Final = 16
 """Field a has a value."""
 OP_CALENDAR: Final = 17
 """Hour (b = 0) or weekday (b = 1), in the rules' zone, of time a (a field, or EVENT_TIME): comparison c, constant d."""
+OP_STATE: Final = 18
+"""The condition [a, b), about the customer and not the event."""
+OP_WITH_STATE: Final = 19
+"""Field a (b: the unit of a number, 0 for a real; TEXT_FIELD; or -2 - first text of the kinds), comparison c, the value
+that the program [d >> 32, d & 0xFFFFFFFF) pushes."""
 OP_WINDOW: Final = 20
 """Series a, metric b (window << 1 | is sum), comparison c, constant d."""
 OP_LOAD: Final = 21
@@ -51,27 +60,39 @@ OP_PICK: Final = 22
 """Push a value: series a, window b, of least, greatest, first or last values, in units of one c."""
 OP_SINCE: Final = 23
 """Push a value: the time since the last event of series a, window b, in days."""
-OP_TREND: Final = 24
+OP_DISTINCT: Final = 24
+"""Push a value: how many different values series a has in window b."""
+OP_TOP: Final = 25
+"""Push a text, by its hash: of series a, metric b, the key with the greatest value."""
+OP_ATTRIBUTE: Final = 26
+"""Push the attribute of series a: as a text, by its hash (b = 0), as a number (b = 1), or the age since it (b = 2)."""
+OP_SCORE: Final = 27
+"""Push the number of tag a."""
+OP_TREND: Final = 30
 """Of the top two values, W and 2 W: push 2 * W - 2 W."""
-OP_RATIO: Final = 25
+OP_RATIO: Final = 31
 """Of the top two values a and b: push a / b."""
-OP_INTERVAL: Final = 26
+OP_INTERVAL: Final = 32
 """Of the top three values, last time, first time and count: push the mean gap in days."""
-OP_TEST: Final = 30
+OP_NAMED: Final = 33
+"""The top value, a kind, becomes a text, by its hash; a is the first text of the kinds."""
+OP_TEST: Final = 40
 """The top value, comparison a, constant b in its unit."""
-OP_TEST_REAL: Final = 31
+OP_TEST_REAL: Final = 41
 """The top value, comparison a, b the bits of a real."""
-OP_COMPARE: Final = 32
+OP_COMPARE: Final = 42
 """The top two values, comparison a."""
-OP_PRESENT: Final = 33
+OP_PRESENT: Final = 43
 """The top value is not missing."""
-OP_TAG: Final = 34
+OP_TAG: Final = 44
 """Tag a is there (b = 0), on level b (c = 0) or there on another one (c = 1)."""
-OP_ABSENT: Final = 35
+OP_ABSENT: Final = 45
 """A sequence that waits in vain: time of the first events in series a << 16 | window, of the second in b, for c ms or
 longer; with d, a second event at the same time does not count."""
-OP_MATCHED: Final = 36
+OP_MATCHED: Final = 46
 """The newest event of series a was matched."""
+OP_BEGINS: Final = 47
+"""The attribute of series a begins with the c bytes from b of the rules' prefixes."""
 
 EVENT_TIME: Final = -2
 """The event's time, where a field's position stands."""
@@ -79,6 +100,10 @@ REAL: Final = 0
 """Unit of a value that is a real: the word holds its bits."""
 MISSING: Final = -1
 """Unit of a value that is not there."""
+TEXT_FIELD: Final = -1
+AS_TEXT: Final = 0
+AS_NUMBER: Final = 1
+AS_AGE: Final = 2
 
 EQ: Final = 0
 NE: Final = 1
@@ -144,26 +169,9 @@ def _number(events, reals, e, field, unit):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _zoned(g, time):  # type: ignore[no-untyped-def]
-    """A time (ms) as the clocks of the rules' zone show it."""
-    low = 0
-    high = g[G.ZONE_COUNT]
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if look(g, G.ZONE_FROM, middle) <= time:
-            low = middle
-        else:
-            high = middle
-    return time + look(g, G.ZONE_OFFSET, low)
-
-
-@jit
 def _calendar(g, time, weekday):  # type: ignore[no-untyped-def]
-    """Hour (0 to 23) or weekday (1 Monday to 7 Sunday) of a time (ms)."""
-    local = _zoned(g, time)
-    if weekday != 0:
-        return (local // L.DAY_MS + 3) % 7 + 1  # the epoch was a Thursday
-    return local // L.HOUR_MS % 24
+    """Hour or weekday of a time (ms)."""
+    return calendar.weekday(g, time) if weekday != 0 else calendar.hour(g, time)
 
 
 @jit
@@ -234,34 +242,51 @@ def _logic(m, g, i, top):  # type: ignore[no-untyped-def]
     return top
 
 
+@jit
+def _with_state(m, m32, g, i, events, reals, e, buf, row, top):  # type: ignore[no-untyped-def]
+    """A comparison of a field with what is known of the customer. `top`: the next free word of the stack."""
+    stay_apart()
+    field = g[i + 1]
+    sort = g[i + 2]
+    if (events[e, L.EV_PRESENT] >> field) & 1 == 0:
+        return False
+    value = events[e, L.EV_FIELDS + field]
+    _set_value(m, top, value, sort)
+    if sort == TEXT_FIELD:
+        h = hash_bytes(buf, value >> 32, value & 0xFFFFFFFF, attributes.TEXT_SEED)
+        _set_value(m, top, np.int64(h), np.int64(1))
+    elif sort < TEXT_FIELD:
+        _set_value(m, top, look(g, G.TEXT_HASHES, value - 2 - sort), np.int64(1))
+    _run(m, m32, g, g[i + 4] >> 32, g[i + 4] & 0xFFFFFFFF, row, top + 2)
+    return _compare_values(m, g[i + 3], top, top + 2)
+
+
+@jit
+def _state_in_filter(m, m32, g, i, events, reals, e, buf, row, top):  # type: ignore[no-untyped-def]
+    """A condition that looks at the customer, inside a filter."""
+    if g[i] == OP_STATE:
+        return _run(m, m32, g, g[i + 1], g[i + 2], row, top)
+    return _with_state(m, m32, g, i, events, reals, e, buf, row, top)
+
+
 @hot
-def passes(m, g, texts, consts, start, end, events, reals, e, buf):  # type: ignore[no-untyped-def]
-    """Whether event row `e` passes the filter [start, end); an empty filter passes everything."""
+def passes(m, m32, g, texts, consts, start, end, events, reals, e, buf, row):  # type: ignore[no-untyped-def]
+    """Whether event row `e` of a customer passes the filter [start, end); an empty filter passes everything."""
     if start == end:
         return True
-    if end - start == CODE_WORDS and g[start] >= OP_TEXT:
+    if end - start == CODE_WORDS and g[start] >= OP_TEXT and g[start] < OP_STATE:
         return _field_leaf(g, texts, consts, start, events, reals, e, buf)
     top = L.R_STACK
     for i in range(start, end, CODE_WORDS):
-        if g[i] >= OP_TEXT:
+        if g[i] >= OP_STATE:
+            m[top] = 1 if _state_in_filter(m, m32, g, i, events, reals, e, buf, row, top) else 0
+            top += 1
+        elif g[i] >= OP_TEXT:
             m[top] = 1 if _field_leaf(g, texts, consts, i, events, reals, e, buf) else 0
             top += 1
         else:
             top = _logic(m, g, i, top)
     return m[L.R_STACK] != 0
-
-
-@hot
-def tag_value(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
-    """The customer's value of a tag: 0 if it is not there."""
-    at = wide(m32[row * 2 + L.ROW_TAGS32])
-    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
-    while at < end:
-        t = m32[at * 2 + L.TAG_INDEX32]
-        if t == tag:
-            return wide(m32[at * 2 + L.TAG_VALUE32])
-        at += look(g, G.TAG_WORDS, t)
-    return wide(0)
 
 
 @hot
@@ -294,14 +319,51 @@ def _set_value(m, at, number, unit):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _push_attribute(m, g, text, sort, top):  # type: ignore[no-untyped-def]
+    """An attribute (0: there is none) as a text, a number or an age, onto the stack."""
+    if text == 0:
+        return
+    if sort == AS_NUMBER:
+        is_number, value = attributes.number_of(m, text)
+        if is_number:
+            _set_value(m, top, np.float64(value).view(np.int64), np.int64(REAL))
+    elif sort == AS_AGE:
+        age = attributes.age_of(m, g, text, m[L.R_NOW])
+        if age >= 0:
+            _set_value(m, top, age, np.int64(1))
+    else:
+        _set_value(m, top, m[text + L.TEXT_HASH], np.int64(1))
+
+
+@jit
 def _push(m, m32, g, row, i, top):  # type: ignore[no-untyped-def]
     """A value that is read from the customer's windows, onto the stack. Returns the new top."""
+    stay_apart()
     op = g[i]
     if op == OP_LOAD:
         _set_value(m, top, _load(m, m32, g, row, g[i + 1], g[i + 2]), g[i + 3])
         return top + 2
     m[top + 1] = MISSING
+    if op == OP_TOP:
+        group = find_group(m, m32, g, row, g[i + 1])
+        text = top_of_group(m, m32, g, group, g[i + 2] >> 1, g[i + 2] & 1 != 0) if group != 0 else wide(0)
+        if text != 0:
+            _set_value(m, top, m[text + L.TEXT_HASH], np.int64(1))
+        return top + 2
+    if op == OP_ATTRIBUTE:
+        _push_attribute(m, g, attributes.text_of_cell(m, m32, g, row, g[i + 1]), g[i + 2], top)
+        return top + 2
+    if op == OP_SCORE:
+        at = assigned.deciding(m, m32, g, row, g[i + 1])
+        if at != 0:
+            _set_value(m, top, assigned.number_bits(m, m32, g, at), np.int64(REAL))
+        return top + 2
     at = find_cell(m, m32, g, row, g[i + 1])
+    if op == OP_DISTINCT:
+        word = at + L.CELL_WINDOWS + g[i + 2] * L.WINDOW_WORDS
+        count = wide(m32[word * 2]) << distinct.level_of(m32, g, at) if at != 0 else wide(0)
+        _set_value(m, top, count, np.int64(1))
+        return top + 2
     if at != 0:
         there, value = pick(m, m32, g, at, g[i + 2])
         if there and op == OP_PICK:
@@ -385,8 +447,12 @@ def _state_leaf(m, m32, g, row, i):  # type: ignore[no-untyped-def]
     op = g[i]
     a = g[i + 1]
     b = g[i + 2]
+    if op == OP_BEGINS:
+        text = attributes.text_of_cell(m, m32, g, row, a)
+        return text != 0 and held.begins(m, g, text, b, g[i + 3])
     if op == OP_TAG:
-        value = tag_value(m, m32, g, row, a)
+        at = assigned.deciding(m, m32, g, row, a)
+        value = wide(m32[at * 2 + L.TAG_VALUE32]) if at != 0 else wide(0)
         if b == 0 or value == 0:
             return value != 0
         return (value == b) == (g[i + 3] == 0)
@@ -400,9 +466,32 @@ def _state_leaf(m, m32, g, row, i):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _run(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
-    """Whether the condition [start, end) holds, of whatever instructions."""
-    top = L.R_STACK
+def _calculate(m, g, i, top):  # type: ignore[no-untyped-def]
+    """What makes one value of those on the stack. Returns the new top."""
+    op = g[i]
+    if op == OP_TREND:
+        top -= 2
+        m[top - 2] = 2 * m[top - 2] - m[top]
+    elif op == OP_RATIO:
+        _divide(m, top)
+        top -= 2
+    elif op == OP_NAMED:
+        if m[top - 1] != MISSING:
+            m[top - 2] = look(g, G.TEXT_HASHES, g[i + 1] + m[top - 2])
+    else:
+        _interval(m, top)
+        top -= 4
+    return top
+
+
+@jit
+def _run(m, m32, g, start, end, row, bottom):  # type: ignore[no-untyped-def]
+    """Whether the condition [start, end) holds, of whatever instructions, on the stack from `bottom`.
+
+    A program that ends with a value leaves it there, number and unit.
+    """
+    stay_apart()
+    top = bottom
     for i in range(start, end, CODE_WORDS):
         op = g[i]
         if op == OP_WINDOW:
@@ -411,23 +500,30 @@ def _run(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
             top += 1
         elif op < OP_TEXT:
             top = _logic(m, g, i, top)
-        elif op <= OP_SINCE:
+        elif op < OP_TREND:
             top = _push(m, m32, g, row, i, top)
-        elif op == OP_TREND:
-            top -= 2
-            m[top - 2] = 2 * m[top - 2] - m[top]
-        elif op == OP_RATIO:
-            _divide(m, top)
-            top -= 2
-        elif op == OP_INTERVAL:
-            _interval(m, top)
-            top -= 4
+        elif op < OP_TEST:
+            top = _calculate(m, g, i, top)
         elif op < OP_TAG:
             top = _test(m, g, i, top)
         else:
             m[top] = 1 if _state_leaf(m, m32, g, row, i) else 0
             top += 1
-    return m[L.R_STACK] != 0
+    return m[bottom] != 0
+
+
+@jit
+def push_value(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
+    """Leave the value of the program [start, end), number and unit, at the bottom of the stack."""
+    _run(m, m32, g, start, end, row, L.R_STACK)
+
+
+@jit
+def real_value(m):  # type: ignore[no-untyped-def]
+    """(whether there is one, the double nearest to it) of the value at the bottom of the stack."""
+    if m[L.R_STACK + 1] == MISSING:
+        return False, 0.0
+    return True, _real(m, L.R_STACK)
 
 
 @hot
@@ -435,4 +531,4 @@ def holds(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
     """Whether the condition [start, end) holds for the customer, as their windows stand at R_NOW."""
     if end - start == CODE_WORDS and g[start] == OP_WINDOW:
         return compare(g[start + 3], _load(m, m32, g, row, g[start + 1], g[start + 2]), g[start + 4])
-    return _run(m, m32, g, start, end, row)
+    return _run(m, m32, g, start, end, row, L.R_STACK)

@@ -13,7 +13,9 @@ from typing import Any, cast
 
 import numba
 import numpy as np
-from numba.core import config
+from llvmlite import ir
+from numba.core import cgutils, config, types
+from numba.extending import intrinsic
 
 Kernel = Callable[..., Any]
 """A compiled function: its arguments are arrays and numbers whose types Numba finds out by itself."""
@@ -48,7 +50,8 @@ _OPTIONS: dict[str, Any] = {
 
 def jit(function: Kernel) -> Kernel:
     """Compile `function` on first use, from the cache on disk where it is there; it runs without the GIL."""
-    return cast(Kernel, numba.njit(**_OPTIONS)(function))
+    # said, for otherwise a function is like the one that calls it first
+    return cast(Kernel, numba.njit(forceinline=False, **_OPTIONS)(function))
 
 
 def hot(function: Kernel) -> Kernel:
@@ -62,3 +65,24 @@ def hot(function: Kernel) -> Kernel:
 def inline(function: Kernel) -> Kernel:
     """As `jit`, for small helpers that must cost no call."""
     return cast(Kernel, numba.njit(inline="always", **_OPTIONS)(function))
+
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+
+    def stay_apart() -> None:
+        """See below."""
+
+else:
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def stay_apart(_: Any) -> Any:
+        """As the first statement of a function: it is never put into its callers.
+
+        LLVM would copy what is large and rarely called into every place that calls it, and compile each copy.
+        """
+
+        def mark(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+            builder.function.attributes.add("noinline")
+            return cgutils.get_null_value(ir.IntType(8).as_pointer())
+
+        return types.void(), mark

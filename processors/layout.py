@@ -72,12 +72,13 @@ ROW_OVER32: Final = 20
 """Minute by which every pane of the customer will have left."""
 ROW_CALM32: Final = 21
 """1 if an event can bring ROW_DUE forward only by letting a tag enter or leave."""
-ROW_WORDS: Final = 11
+ROW_ASSIGNED32: Final = 22
+"""Number of the customer's tag entries that people or models set."""
+ROW_WORDS: Final = 12
 
 # --- a series' cell in a customer's series block ----------------------------------------------------------------------
 CELL_SERIES32: Final = 0
-CELL_NEGATIVE32: Final = 1
-"""1 if a pane may hold a negative amount or count: its leaving lets a value rise."""
+CELL_FLAGS32: Final = 1
 CELL_OLDEST32: Final = 2
 CELL_NEWEST32: Final = 3
 CELL_LEAVES: Final = 2
@@ -86,9 +87,41 @@ CELL_WINDOWS: Final = 3
 """First window; each has two words: (count, tail) as int32 halves, then the sum.
 
 Of a least or greatest value: (1 if the second word holds it, tail). Of a first or last value `ever`: its time, then the
-value. Of a match: the time of the newest second event, then 1 if it was matched.
+value. Of a match: the time of the newest second event, then 1 if it was matched. Of an attribute: the time from which it
+is, then its text (texts.py), 0 if it was removed.
 """
 WINDOW_WORDS: Final = 2
+CELL_NEGATIVE: Final = 1
+"""Flag: a pane may hold a negative amount or count: its leaving lets a value rise."""
+CELL_IS_GROUP: Final = 2
+"""Flag: a group, which has a cell for each key in a block of its own."""
+CELL_LASTS: Final = 4
+"""Flag of a key's cell: a window `ever` has met an event, so the cell stays though all else has left or is taken back."""
+
+# --- a series' group of cells by key; the first three words are as in a cell ------------------------------------------
+GROUP_BLOCK32: Final = 2
+GROUP_CLASS32: Final = 3
+GROUP_USED32: Final = 6
+"""Words of the block that hold keys' cells, and how many these are. The last word of each is its key's text."""
+GROUP_COUNT32: Final = 7
+GROUP_WORDS: Final = 4
+MAX_GROUP_KEYS: Final = 1_000
+"""Keys that a customer may have in one series; what comes beyond is not counted until one has nothing left."""
+
+# --- behind the windows of a cell of different values (distinct.py) ---------------------------------------------------
+SEEN_BLOCK32: Final = 0
+SEEN_CLASS32: Final = 1
+SEEN_COUNT32: Final = 2
+SEEN_LEVEL32: Final = 3
+SEEN_LOST: Final = 2
+SEEN_WORDS: Final = 3
+
+# --- a text that is held once for all who have it: its words, zeros behind the last byte ------------------------------
+TEXT_HASH: Final = 0
+TEXT_BYTES: Final = 1
+TEXT_HOLDERS: Final = 2
+TEXT_WORDS: Final = 3
+"""First word of the text itself."""
 
 # --- a pane -----------------------------------------------------------------------------------------------------------
 PANE_NUMBER32: Final = 0
@@ -112,7 +145,17 @@ TAG_LEFT_AT: Final = 3
 TAG_EXPIRES_AT: Final = 4
 TAG_DUE: Final = 5
 PLAIN_TAG_WORDS: Final = 1
+VALUE_TAG_WORDS: Final = 2
+"""Of a score, whose second word holds the bits of its number; and of a set, whose second word names its block."""
 TIMED_TAG_WORDS: Final = 6
+ASSIGNED_TAG_WORDS: Final = 3
+"""Of what people (index TAG_COUNT + tag) or models (2 * TAG_COUNT + tag) set: then its end, FAR if none, and the bits of
+its number. A value of 0 says that the customer is to be without the tag."""
+TAG_NUMBER: Final = 1
+TAG_SET32: Final = 2
+TAG_SET_CLASS32: Final = 3
+ASSIGNED_UNTIL: Final = 1
+ASSIGNED_NUMBER: Final = 2
 FLAG_BLOCKED: Final = 1
 """Left by its term; `when` must be false once before it enters again."""
 FLAG_RESTLESS: Final = 2
@@ -125,6 +168,7 @@ CH_CUSTOMER: Final = 0
 """Place of the customer in `touched`."""
 CH_TAG: Final = 1
 CH_BEFORE: Final = 2
+"""Code of the value: 0 absent, 1 there, 1 + position of the level; the bits of a number; the block of a set."""
 CH_AFTER: Final = 3
 CH_AT: Final = 4
 """effective_at (ms)."""
@@ -152,11 +196,12 @@ R_SEQ: Final = 1
 R_DIGEST: Final = 2
 R_TOP: Final = 3
 """First word that was never used."""
-R_ROWS_LIVE: Final = 4
-R_PANES_LIVE: Final = 5
-R_PANES_FREE: Final = 6
-R_TABLE: Final = 7
-R_TABLE_SIZE: Final = 8
+R_TABLE: Final = 4
+"""Table of customers: its first word, its size, and how many are in it (id_table.py)."""
+R_TABLE_SIZE: Final = 5
+R_ROWS_LIVE: Final = 6
+R_PANES_LIVE: Final = 7
+R_PANES_FREE: Final = 8
 R_WHEEL: Final = 9
 R_WHEEL_MINUTE: Final = 10
 """Every slot up to this minute has been emptied into the heap."""
@@ -190,9 +235,21 @@ R_COUNTS: Final = 32
 """First of the outcome counters of the step, by `Outcome`."""
 R_NOW: Final = 40
 """Time (ms) of the evaluation under way."""
-R_FREE: Final = 41
+R_KEY: Final = 41
+"""Text of the key for which conditions are asked or an event is counted, where a series has groups."""
+R_TEXTS: Final = 42
+"""Table of texts, as of customers."""
+R_TEXTS_SIZE: Final = 43
+R_TEXTS_LIVE: Final = 44
+R_WIDEST_GROUP: Final = 45
+"""Most words that the block of a group has held."""
+R_OLD_SETS: Final = 46
+"""First of the sets that were given up in this step, which its changes still name."""
+R_KEYS_DROPPED: Final = 47
+"""Events that found no room for their key since the beginning."""
+R_FREE: Final = 48
 """First of the free lists of blocks, by size class."""
-R_STACK: Final = 97
+R_STACK: Final = 104
 """First word of the interpreter's stack."""
 STACK_WORDS: Final = 256
 """Deepest stack; the compiler refuses a rule that needs more."""

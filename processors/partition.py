@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from processors import customers, step
 from processors import layout as L
 from processors.decoder import Decoded
-from processors.hashing import U, hash_bytes
+from processors.hashing import id_hash
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
 from processors.state import State, make_room, new_state
 from schemas.outcomes import Outcome
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Raised when the same journal could give another digest: hashes, order or meaning changed."""
 
 UNLIMITED = 1 << 62
@@ -41,8 +41,12 @@ class StepOutput:
     late_timers: int
     """Timers fired just before an event of their customer, because the budget had left them over."""
     seq: int
+    m: I64
+    """The partition's memory, in which the sets of tags stand that changes name."""
     digest: int
     """Sum, modulo 2^64, of the changes' hashes without seq."""
+    sets: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Keys of sets by their codes, where `m` is not kept (values.with_sets)."""
 
 
 class Partition:
@@ -106,6 +110,7 @@ class Partition:
             timers_fired=int(m[L.R_TIMERS_FIRED]),
             late_timers=int(m[L.R_LATE_TIMERS]),
             seq=int(m[L.R_SEQ]),
+            m=m,
             digest=int(m[L.R_DIGEST]),
         )
 
@@ -126,8 +131,7 @@ class Partition:
     def row_of(self, customer_id: str) -> int:
         """The customer's row, 0 if nothing is held of them."""
         key = np.frombuffer(customer_id.encode(), np.uint8)
-        # compiled code hands out a Python int, which may be beyond int64
-        hash64 = np.uint64(hash_bytes(key, 0, key.size, U(0))).astype(np.int64)
+        hash64 = id_hash(customer_id.encode())
         return int(customers.find(self._state.m, self._state.m8, hash64, key, 0, key.size))
 
     def set_customer_seq(self, customer_id: str, seq: int) -> None:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from processors import layout as L
-from processors.changes import op_of, tag_values
+from processors.changes import op_of
 from processors.decoder import Decoded, Decoder
 from processors.history import History
 from processors.partition import Partition, StepOutput
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
+from processors.values import TagValues, with_sets
 from schemas.codec import event_from_json
 from schemas.registry import OWN_WRITERS
 
@@ -47,7 +48,7 @@ def replay(
     order = np.argsort(arrivals, kind="stable")
     if until_ms is not None:
         order = order[: np.searchsorted(arrivals[order], until_ms, side="right")]
-    decoder = Decoder([None], OWN_WRITERS)
+    decoder = Decoder([None], OWN_WRITERS, partition.rule_set)
     for start in range(0, max(1, order.size), step_events):
         places = order[start : start + step_events]
         zeros = np.zeros(places.size, np.int64)
@@ -55,7 +56,8 @@ def replay(
         last = start + step_events >= order.size
         clock = until_ms if last and until_ms is not None else 0
         output = partition.step(decoded, np.arange(places.size, dtype=np.int64), clock)
-        yield Step(places, decoded, replace(output, changes=output.changes.copy(), touched=output.touched.copy()))
+        own = replace(output, changes=output.changes.copy(), touched=output.touched.copy())
+        yield Step(places, decoded, with_sets(own, partition.rule_set.tags))
 
 
 class TagReplay:
@@ -72,7 +74,7 @@ class TagReplay:
         self,
         rule_set: RuleSet,
         tag_id: str,
-        events: Sequence[tuple[str, int, dict[str, str | int | float]]],
+        events: Sequence[tuple[str, int, dict[str, str | int | float | None]]],
         until_ms: int,
     ) -> list[tuple[str, int, object]]:
         """(op, effective_at in ms, value after) of each change; events are (type, event_time in ms, fields)."""
@@ -81,12 +83,16 @@ class TagReplay:
         history = History()
         for place, (kind, at, fields) in enumerate(events):
             own = {"event_id": f"example-{place}", "customer_id": "example", "event_time": at}
-            history.add(event_from_json(kind, fields | own), at, place)
+            given = {"attributes": fields} if kind == "profile" else fields
+            history.add(event_from_json(kind, {**given, **own}), at, place)
         wanted = next(index for index, tag in enumerate(rule_set.tags) if tag.id == tag_id)
-        values = tag_values(rule_set.tags[wanted])
+        values = TagValues(rule_set.tags)
         found: list[tuple[str, int, object]] = []
         for step in replay(Partition(rule_set, program=self._program), history, until_ms):
             changes = step.output.changes
             of_tag = changes[changes[:, L.CH_TAG] == wanted][:, [L.CH_BEFORE, L.CH_AFTER, L.CH_AT]]
-            found += [(op_of(before, after), at, values[after]) for before, after, at in of_tag.tolist()]
+            found += [
+                (op_of(before, after), at, values.changed(step.output, wanted, after))
+                for before, after, at in of_tag.tolist()
+            ]
         return found

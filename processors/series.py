@@ -1,9 +1,10 @@
 """Values over windows, per customer: a sparse list of panes, and per window a running value with a tail.
 
-A series is what one (event type, filter, measure, kind) needs. A customer has a *cell* for each series that ever met
-one of their events; the cells stand one behind another in the customer's series block. All windows of a series share
-its panes, oldest to newest; a window's *tail* is the oldest pane that it still holds. A pane [start, end) is held by a
-window of length W while end + W > clock, so the work of an event does not depend on a window's length.
+A series is what one (event type, filter, group, measure, kind) needs. A customer has a *cell* for each series that ever
+met one of their events; the cells stand one behind another in the customer's series block. A series that is grouped by
+a field has there a group instead, whose block holds a cell for each key (groups.py). All windows of a series share its
+panes, oldest to newest; a window's *tail* is the oldest pane that it still holds. A pane [start, end) is held by a window
+of length W while end + W > clock, so the work of an event does not depend on a window's length.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from processors import arena
 from processors import layout as L
 from processors.arena import wide
-from processors.jit import hot, inline, jit
+from processors.jit import hot, inline, jit, stay_apart
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -19,20 +20,24 @@ SUM = 0
 """Counts and sums; an event without the measure counts, and adds nothing."""
 MEASURED = 1
 """Counts and sums of the events that have the measure."""
-MIN = 2
-MAX = 3
-FIRST = 4
-LAST = 5
-MATCH = 6
+DISTINCT = 2
+"""How many different values: a pane counts those that were seen last in it (distinct.py)."""
+MIN = 3
+MAX = 4
+FIRST = 5
+LAST = 6
+MATCH = 7
 """Whether the newest event came soon enough after one of another series; `ever` only."""
+ATTRIBUTE = 8
+"""An attribute of the customer; `ever` only. Nothing is counted, profile events set it (attributes.py)."""
 
 EVER = -1
 """Length of a window that nothing leaves; it has no panes and no tail."""
 
 
 @hot
-def find_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
-    """First word of the customer's cell of `series` in `blocks`, 0 if they have none."""
+def find_group(m, m32, g, row, series):  # type: ignore[no-untyped-def]
+    """First word of what stands for `series` in the customer's block, their cell or group; 0 if they have none."""
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
@@ -44,8 +49,30 @@ def find_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
 
 
 @jit
+def cell_of_key(m, m32, g, group, key):  # type: ignore[no-untyped-def]
+    """First word of the cell of a key (a text) in a group, 0 if there is none."""
+    words = look(g, G.SERIES_KEY_WORDS, m32[group * 2 + L.CELL_SERIES32])
+    at = wide(m32[group * 2 + L.GROUP_BLOCK32])
+    end = at + m32[group * 2 + L.GROUP_USED32]
+    while at < end:
+        if m[at + words - 1] == key:
+            return at
+        at += words
+    return wide(0)
+
+
+@jit
+def find_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
+    """First word of the customer's cell of `series`, if it is grouped that of the key R_KEY; 0 if they have none."""
+    at = find_group(m, m32, g, row, series)
+    if at != 0 and m32[at * 2 + L.CELL_FLAGS32] & L.CELL_IS_GROUP != 0:
+        at = cell_of_key(m, m32, g, at, m[L.R_KEY])
+    return at
+
+
+@jit
 def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
-    """An empty cell of `series` at the end of the customer's block. Returns its first word."""
+    """An empty cell of `series`, or an empty group, at the end of the customer's block. Returns its first word."""
     words = look(g, G.SERIES_WORDS, series)
     used = wide(m32[row * 2 + L.ROW_SERIES_USED32])
     block = wide(m32[row * 2 + L.ROW_SERIES32])
@@ -59,6 +86,8 @@ def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
         m[at + i] = 0
     m32[at * 2 + L.CELL_SERIES32] = series
     m[at + L.CELL_LEAVES] = L.FAR
+    if look(g, G.SERIES_KEY_WORDS, series) != 0:
+        m32[at * 2 + L.CELL_FLAGS32] = L.CELL_IS_GROUP
     m32[row * 2 + L.ROW_SERIES_USED32] = used + words
     m32[row * 2 + L.ROW_CALM32] = 0
     return at
@@ -152,8 +181,8 @@ def add(m, m32, g, row, at, event_time, clock, count, amount):  # type: ignore[n
                 m32[pane * 2 + L.PANE_COUNT32] += count
                 m[pane + L.PANE_SUM] += amount
                 _reach(m32, row, end + look(g, G.SERIES_SPAN_MS, series))
-                if amount < 0 or count < 0:
-                    m32[at * 2 + L.CELL_NEGATIVE32] = 1
+                if (amount < 0 or count < 0) and look(g, G.SERIES_KIND, series) != DISTINCT:
+                    m32[at * 2 + L.CELL_FLAGS32] |= L.CELL_NEGATIVE
                     m32[row * 2 + L.ROW_CALM32] = 0
             _hold(m, m32, at, word, pane, end + length)
         m32[word * 2] += count
@@ -206,6 +235,7 @@ def _put_in_window(m, m32, kind, word, event_time, value, ever):  # type: ignore
 @jit
 def put(m, m32, g, row, at, event_time, clock, value):  # type: ignore[no-untyped-def]
     """As `add`, for a series of least, greatest, first or last values."""
+    stay_apart()
     series = m32[at * 2 + L.CELL_SERIES32]
     kind = look(g, G.SERIES_KIND, series)
     pane_ms = look(g, G.SERIES_PANE_MS, series)
@@ -232,6 +262,7 @@ def put(m, m32, g, row, at, event_time, clock, value):  # type: ignore[no-untype
 @jit
 def match(m, m32, g, row, at, event_time):  # type: ignore[no-untyped-def]
     """A second event of a match: does it come at most `within` after the newest first one?"""
+    stay_apart()
     word = at + L.CELL_WINDOWS
     if event_time < m[word]:
         return
@@ -266,7 +297,7 @@ def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
         word = at + L.CELL_WINDOWS + (w - w0) * L.WINDOW_WORDS
         tail = wide(m32[word * 2 + 1])
         while tail != 0 and pane_end(m32, tail, pane_ms) + length <= now:
-            if kind <= MEASURED:
+            if kind <= DISTINCT:
                 m32[word * 2] -= m32[tail * 2 + L.PANE_COUNT32]
                 m[word + 1] -= m[tail + L.PANE_SUM]
             elif m[word + 1] == m[tail + L.PANE_SUM]:
@@ -295,15 +326,18 @@ def _free_before(m, m32, at, tail):  # type: ignore[no-untyped-def]
     m32[at * 2 + L.CELL_OLDEST32] = tail
     if tail == 0:
         m32[at * 2 + L.CELL_NEWEST32] = 0
-        m32[at * 2 + L.CELL_NEGATIVE32] = 0
+        m32[at * 2 + L.CELL_FLAGS32] &= ~L.CELL_NEGATIVE
     else:
         m32[tail * 2 + L.PANE_PREV32] = 0
 
 
 @hot
 def is_empty(m, m32, g, at):  # type: ignore[no-untyped-def]
-    """Whether the cell holds nothing: no pane, and nothing in a window `ever`."""
-    if m32[at * 2 + L.CELL_OLDEST32] != 0:
+    """Whether the cell holds nothing: no pane, and nothing in a window `ever`; or the group no key."""
+    flags = m32[at * 2 + L.CELL_FLAGS32]
+    if flags & L.CELL_IS_GROUP != 0:
+        return m32[at * 2 + L.GROUP_COUNT32] == 0
+    if m32[at * 2 + L.CELL_OLDEST32] != 0 or flags & L.CELL_LASTS != 0:
         return False
     series = m32[at * 2 + L.CELL_SERIES32]
     w0 = look(g, G.SERIES_WINDOWS, series)
@@ -314,15 +348,38 @@ def is_empty(m, m32, g, at):  # type: ignore[no-untyped-def]
     return True
 
 
+@inline
+def behind_windows(g, at, series):  # type: ignore[no-untyped-def]
+    """First word behind the windows of a cell."""
+    count = look(g, G.SERIES_WINDOWS, series + 1) - look(g, G.SERIES_WINDOWS, series)
+    return at + L.CELL_WINDOWS + count * L.WINDOW_WORDS
+
+
+@jit
+def release(m, m32, g, at):  # type: ignore[no-untyped-def]
+    """Give back what an empty cell or group has outside its own words and the panes."""
+    if m32[at * 2 + L.CELL_FLAGS32] & L.CELL_IS_GROUP != 0:
+        if m32[at * 2 + L.GROUP_BLOCK32] != 0:
+            arena.release(m, wide(m32[at * 2 + L.GROUP_BLOCK32]), wide(m32[at * 2 + L.GROUP_CLASS32]))
+        return
+    series = wide(m32[at * 2 + L.CELL_SERIES32])
+    if look(g, G.SERIES_KIND, series) == DISTINCT:
+        seen = behind_windows(g, at, series)
+        if m32[seen * 2 + L.SEEN_BLOCK32] != 0:
+            arena.release(m, wide(m32[seen * 2 + L.SEEN_BLOCK32]), wide(m32[seen * 2 + L.SEEN_CLASS32]))
+
+
 @jit
 def drop_empty(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Take the customer's empty cells out of their block, and give an empty block back."""
+    stay_apart()
     block = wide(m32[row * 2 + L.ROW_SERIES32])
     used = wide(m32[row * 2 + L.ROW_SERIES_USED32])
     at = 0
     while at < used:
         words = look(g, G.SERIES_WORDS, m32[(block + at) * 2 + L.CELL_SERIES32])
         if is_empty(m, m32, g, block + at):
+            release(m, m32, g, block + at)
             arena.cut(m, block, used, at, words)
             used -= words
         else:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from processors import customers, dedupe, step
+from processors import dedupe, id_table, step
 from processors import layout as L
 from processors.rules import program as G
 from processors.timers import HEAP_WORDS, SLOTS
@@ -42,20 +42,28 @@ def _reserve(m: I64, words: int) -> int:
     return at
 
 
+def _power_of_two(least: int) -> int:
+    """The least power of two that is not below `least`."""
+    return 1 << (least - 1).bit_length()
+
+
 _FIRST_TABLE = 2048
+_FIRST_TEXTS = 64
 _FIRST_HEAP = 1024
 
 
 def new_state(g: I64, dedupe_max_ids: int) -> State:
     """An empty partition for the rules `g` that remembers up to `dedupe_max_ids` event ids."""
     todo = (int(g[G.TAG_COUNT]) >> 6) + 1
-    fixed = L.R_WORDS + SLOTS + _FIRST_TABLE + 2 * dedupe.SMALLEST + _FIRST_HEAP * HEAP_WORDS + todo
+    fixed = L.R_WORDS + SLOTS + _FIRST_TABLE + _FIRST_TEXTS + 2 * dedupe.SMALLEST + _FIRST_HEAP * HEAP_WORDS + todo
     m = np.zeros(2 * fixed, np.int64)
     m[L.R_TOP] = L.R_WORDS
     m[L.R_TODO] = _reserve(m, todo)
     m[L.R_WHEEL] = _reserve(m, SLOTS)
     m[L.R_TABLE] = _reserve(m, _FIRST_TABLE)
     m[L.R_TABLE_SIZE] = _FIRST_TABLE
+    m[L.R_TEXTS] = _reserve(m, _FIRST_TEXTS)
+    m[L.R_TEXTS_SIZE] = _FIRST_TEXTS
     m[L.R_HEAP] = _reserve(m, _FIRST_HEAP * HEAP_WORDS)
     m[L.R_HEAP_ROOM] = _FIRST_HEAP
     m[L.R_SEEN] = _reserve(m, dedupe.SMALLEST)
@@ -91,7 +99,11 @@ def make_room(st: State, g: I64) -> State:
     if st.m[L.R_ROWS_LIVE] * 2 >= st.m[L.R_TABLE_SIZE]:
         size = int(st.m[L.R_TABLE_SIZE]) * 2
         st = _with_memory(st, size)
-        customers.rehash(st.m, _reserve(st.m, size), size)
+        id_table.move(st.m, L.R_TABLE, _reserve(st.m, size), size)
+    if (st.m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE]) * 2 >= st.m[L.R_TEXTS_SIZE]:
+        size = _power_of_two(4 * int(st.m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE]))
+        st = _with_memory(st, size)
+        id_table.move(st.m, L.R_TEXTS, _reserve(st.m, size), size)
     if st.m[L.R_SEEN_COUNT] * 2 >= st.m[L.R_SEEN_SIZE]:
         size = int(st.m[L.R_SEEN_SIZE]) * 2
         st = _with_memory(st, size)

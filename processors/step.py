@@ -14,12 +14,17 @@ from typing import Final
 
 import numpy as np
 
-from processors import customers, dedupe, series, tagstate, timers, waits
+from processors import (
+    assigned, attributes, customers, dedupe, distinct, groups, scores, series, sets, tagstate, timers, waits,
+)  # fmt: skip
 from processors import layout as L
 from processors.arena import wide
+from processors.attributes import TEXT_SEED
+from processors.decode import varint
 from processors.hashing import U, hash_bytes, mix64, partition_of
 from processors.interpret import EVENT_TIME, is_text, passes
-from processors.jit import hot, inline, jit
+from processors.jit import hot, inline, jit, stay_apart
+from processors.marks import mark, mark_readers
 from processors.rules import program as G
 from processors.rules.program import look
 from schemas.events import (
@@ -43,6 +48,15 @@ _TOO_OLD: Final = int(Dead.TIME_TOO_OLD)
 _AHEAD: Final = int(Dead.TIME_AHEAD)
 _MOVED_TWICE: Final = int(Dead.MOVED_TWICE)
 
+COMMAND: Final = len(EVENT_TYPES)
+"""Type of a decoded command; what it says stands in the row's fields (decoder.py)."""
+COMMAND_TAG: Final = 0
+COMMAND_KIND: Final = 1
+COMMAND_VALUE: Final = 2
+COMMAND_NUMBER: Final = 3
+COMMAND_UNTIL: Final = 4
+
+_PROFILE: Final = EVENT_TYPES.index("profile")
 _PURCHASE: Final = EVENT_TYPES.index("purchase")
 _PURCHASE_FIELDS: Final = [f.name for f in FIELDS["purchase"]]
 _FIELD_CURRENCY: Final = _PURCHASE_FIELDS.index("currency")
@@ -59,20 +73,6 @@ UNIT_REAL: Final = 1_000_000_000
 """Reals are summed as whole billionths, so that sums are exact and do not depend on the order of adding."""
 UNIT_TEXT: Final = -2
 """A text is kept as a 64-bit hash: it is only ever compared."""
-TEXT_SEED: Final = U(3)
-
-
-@inline
-def _mark(m, rank):  # type: ignore[no-untyped-def]
-    """The tag of this rank is to be evaluated."""
-    m[m[L.R_TODO] + (rank >> 6)] |= np.int64(1) << (rank & 63)
-
-
-@inline
-def _mark_readers(m, g, sid):  # type: ignore[no-untyped-def]
-    """The tags that read this series are to be evaluated."""
-    for i in range(look(g, G.SERIES_TAGS, sid), look(g, G.SERIES_TAGS, sid + 1)):
-        _mark(m, look(g, G.READERS, i))
 
 
 @jit
@@ -92,7 +92,18 @@ def _touch(m, m32, row, touched):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _emit(m, m32, changes, touched, row, tag, before, after, now, event):  # type: ignore[no-untyped-def]
+def _hash_of_value(m, g, tag, code):  # type: ignore[no-untyped-def]
+    """What a value is in the digest: its code, or a hash of a set's keys."""
+    if look(g, G.TAG_KIND, tag) != assigned.SET or code == 0:
+        return U(code)
+    h = U(m[code + sets.SET_COUNT])
+    for i in range(m[code + sets.SET_COUNT]):
+        h = mix64(h ^ U(m[m[code + sets.SET_KEYS + i] + L.TEXT_HASH]))
+    return h
+
+
+@jit
+def _emit(m, m32, g, changes, touched, row, tag, before, after, now, event):  # type: ignore[no-untyped-def]
     """Write a change, remember the customer as touched, and add to the digest."""
     at = _touch(m, m32, row, touched)
     seq = m[L.R_SEQ] + 1
@@ -111,7 +122,8 @@ def _emit(m, m32, changes, touched, row, tag, before, after, now, event):  # typ
     m[row + L.ROW_SEQ] = seq
     touched[at + L.TO_SEQ] = seq
     h = mix64(U(m[row + L.ROW_HASH]) ^ (U(now) * U(0x9E3779B97F4A7C15)))
-    h = mix64(h ^ (U(tag) << U(32)) ^ (U(before) << U(16)) ^ U(after) ^ (U(1 if event < 0 else 0) << U(63)))
+    h = mix64(h ^ (U(tag) << U(32)) ^ (_hash_of_value(m, g, tag, before) << U(16)) ^ (U(1 if event < 0 else 0) << U(63)))
+    h = mix64(h ^ _hash_of_value(m, g, tag, after))
     m[L.R_DIGEST] = np.int64(U(m[L.R_DIGEST]) + h)
 
 
@@ -121,7 +133,7 @@ def _evaluate(m, m32, g, changes, touched, row, now, event, happened):  # type: 
 
     `happened`: there was an event, or time changed something; a timer may also have been too early.
     """
-    if m32[row * 2 + L.ROW_TIMED32] > 0:
+    if m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0:
         tagstate.mark_pending(m, m32, g, row, now, happened)
     m[L.R_NOW] = now
     first = m[L.R_TODO]
@@ -143,13 +155,33 @@ def _evaluate(m, m32, g, changes, touched, row, now, event, happened):  # type: 
 
 
 @jit
+def _evaluate_other(m, m32, g, row, tag, now, kind):  # type: ignore[no-untyped-def]
+    """Evaluate a score or a set, or any tag of a customer of whom people or models say something."""
+    stay_apart()
+    before = assigned.code_of(m, m32, g, assigned.deciding(m, m32, g, row, tag), tag)
+    if m32[row * 2 + L.ROW_ASSIGNED32] > 0:
+        assigned.expire(m, m32, g, row, tag, now)
+    if kind == assigned.SCORE:
+        scores.evaluate(m, m32, g, row, tag)
+    elif kind == assigned.SET:
+        sets.evaluate(m, m32, g, row, tag)
+    else:
+        tagstate.evaluate_tag(m, m32, g, row, tag, now)
+    return before, assigned.code_of(m, m32, g, assigned.deciding(m, m32, g, row, tag), tag)
+
+
+@jit
 def _evaluate_one(m, m32, g, changes, touched, row, tag, now, event):  # type: ignore[no-untyped-def]
     """Evaluate one tag; mark those that refer to it if it changed."""
-    before, after = tagstate.evaluate_tag(m, m32, g, row, tag, now)
+    kind = look(g, G.TAG_KIND, tag)
+    if kind == assigned.PLAIN and m32[row * 2 + L.ROW_ASSIGNED32] == 0:
+        before, after = tagstate.evaluate_tag(m, m32, g, row, tag, now)
+    else:
+        before, after = _evaluate_other(m, m32, g, row, tag, now, kind)
     if before != after:
-        _emit(m, m32, changes, touched, row, tag, before, after, now, event)
+        _emit(m, m32, g, changes, touched, row, tag, before, after, now, event)
         for i in range(look(g, G.TAG_DEPENDENTS, tag), look(g, G.TAG_DEPENDENTS, tag + 1)):
-            _mark(m, look(g, G.DEPENDENTS, i))
+            mark(m, look(g, G.DEPENDENTS, i))
 
 
 @jit
@@ -175,7 +207,8 @@ def _settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
     every = tagstate.needs_every(m, m32, g, row)
     due = _next_look(m, m32, g, row, now, every)
     m[row + L.ROW_DUE] = due
-    calm = not every and m32[row * 2 + L.ROW_TIMED32] == 0 and waits.is_calm(m, m32, g, row)
+    timed = m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0
+    calm = not every and not timed and waits.is_calm(m, m32, g, row)
     m32[row * 2 + L.ROW_CALM32] = 1 if calm else 0
     if due < L.FAR:
         timers.arm(m, m32, m8, row, due)
@@ -196,13 +229,18 @@ def _let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
     happened = False
     while at < end:
         sid = wide(m32[at * 2 + L.CELL_SERIES32])
-        if m[at + L.CELL_LEAVES] <= now:
+        if m32[at * 2 + L.CELL_FLAGS32] & L.CELL_IS_GROUP != 0:
+            if groups.let_leave(m, m32, g, row, at, now):
+                mark_readers(m, g, sid)
+                happened = True
+                emptied = emptied or series.is_empty(m, m32, g, at)
+        elif m[at + L.CELL_LEAVES] <= now:
             series.refresh(m, m32, g, at, now)
-            _mark_readers(m, g, sid)
+            mark_readers(m, g, sid)
             happened = True
             emptied = emptied or series.is_empty(m, m32, g, at)
         elif waits.reached(m, m32, g, row, at, sid, now):
-            _mark_readers(m, g, sid)
+            mark_readers(m, g, sid)
             happened = True
         at += look(g, G.SERIES_WORDS, sid)
     if emptied:
@@ -224,6 +262,7 @@ def _has_room(m, g, changes, touched):  # type: ignore[no-untyped-def]
     """Whether there is room for the most that one event or timer can need."""
     room = m[L.R_TOP] + room_needed(m, g) < m.size
     room = room and m[L.R_ROWS_LIVE] * 2 < m[L.R_TABLE_SIZE]
+    room = room and (m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE]) * 2 < m[L.R_TEXTS_SIZE]
     room = room and m[L.R_SEEN_COUNT] * 2 < m[L.R_SEEN_SIZE]
     room = room and m[L.R_HEAP_SIZE] + 2 < m[L.R_HEAP_ROOM]
     room = room and m[L.R_OUT_CHANGES] + g[G.TAG_COUNT] < changes.shape[0]
@@ -234,7 +273,9 @@ def _has_room(m, g, changes, touched):  # type: ignore[no-untyped-def]
 def room_needed(m, g):  # type: ignore[no-untyped-def]
     """Words of memory that one event or timer may take at most."""
     # a block is at most 3/2 of what it must hold; growing to it by cells takes up to 3.4 times that: 1 / (1 - 2^-0.5)
-    blocks = 6 * (m[L.R_WIDEST] + g[G.MAX_TYPE_WORDS] + g[G.ALL_TAG_WORDS])
+    blocks = 6 * (m[L.R_WIDEST] + g[G.MAX_TYPE_WORDS] + g[G.ALL_TAG_WORDS] + L.ASSIGNED_TAG_WORDS)
+    blocks += g[G.TYPE_GROUPS] * 3 * (m[L.R_WIDEST_GROUP] + g[G.MAX_KEY_WORDS])
+    blocks += g[G.EXTRA_WORDS]
     row = 2 * (L.ROW_WORDS + customers.id_words(MAX_ID_BYTES))
     return blocks + row + L.PANE_WORDS * g[G.MAX_TYPE_SERIES] + 64
 
@@ -340,13 +381,38 @@ def _within(g, sid, event_time, clock):  # type: ignore[no-untyped-def]
     return longest == series.EVER or (event_time // pane_ms + 1) * pane_ms + longest > clock
 
 
+@inline
+def _has_key(g, sid, events, e):  # type: ignore[no-untyped-def]
+    """Whether the event has the field by which the series is grouped, a short enough text or a kind."""
+    slot = look(g, G.SERIES_GROUP, sid)
+    has = (events[e, L.EV_PRESENT] >> slot) & 1 != 0
+    if look(g, G.SERIES_GROUP_KINDS, sid) < 0:
+        has = has and events[e, L.EV_FIELDS + slot] & 0xFFFFFFFF <= groups.MAX_KEY_BYTES
+    return has
+
+
+@jit
+def _cell_of_event(m, m32, g, texts, group, sid, events, e, buf):  # type: ignore[no-untyped-def]
+    """The cell of the event's key in a group, made if need be; 0 where the group is full."""
+    value = events[e, L.EV_FIELDS + look(g, G.SERIES_GROUP, sid)]
+    kinds = look(g, G.SERIES_GROUP_KINDS, sid)
+    if kinds >= 0:
+        at = look(g, G.TEXT_AT, kinds + value)
+        size = look(g, G.TEXT_AT, kinds + value + 1) - at
+        return groups.cell_for(m, m32, g, group, look(g, G.TEXT_HASHES, kinds + value), texts, at, size)
+    hash64 = np.int64(hash_bytes(buf, value >> 32, value & 0xFFFFFFFF, TEXT_SEED))
+    return groups.cell_for(m, m32, g, group, hash64, buf, value >> 32, value & 0xFFFFFFFF)
+
+
 @jit
 def _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign):  # type: ignore[no-untyped-def]
     """Count the event in a series whose filter it passes (`sign` -1: take it back); mark the tags that read it."""
+    stay_apart()
     event_time = events[e, L.EV_TIME]
     clock = m[L.R_CLOCK]
     kind = look(g, G.SERIES_KIND, sid)
     timed = kind >= series.FIRST or look(g, G.SERIES_MEASURE, sid) == EVENT_TIME
+    grouped = look(g, G.SERIES_KEY_WORDS, sid) != 0
     if not timed and _of_an_order(events, e):
         # it counts where its order does; when something happened is told by its own time
         event_time = min(event_time, events[e, L.EV_FIELDS + _FIELD_ORDER_TIME])
@@ -355,47 +421,63 @@ def _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign):  # type: ign
     there, value = _measure(g, texts, sid, events, reals, e, buf)
     if not there and kind != series.SUM and kind != series.MATCH:
         return
-    at = series.find_cell(m, m32, g, row, sid)
+    if grouped and not _has_key(g, sid, events, e):
+        return
+    at = series.find_group(m, m32, g, row, sid)
     if at == 0:
         at = series.add_cell(m, m32, g, row, sid)
+    group = at
+    if grouped:
+        at = _cell_of_event(m, m32, g, texts, group, sid, events, e, buf)
+        if at == 0:
+            return
     if kind <= series.MEASURED:
         series.add(m, m32, g, row, at, event_time, clock, sign, sign * value)
+    elif kind == series.DISTINCT:
+        if look(g, G.SERIES_UNIT, sid) != UNIT_TEXT:
+            value = np.int64(mix64(U(value)))
+        distinct.see(m, m32, g, row, at, event_time, clock, value)
     elif kind == series.MATCH:
         series.match(m, m32, g, row, at, event_time)
     else:
         series.put(m, m32, g, row, at, event_time, clock, value)
-    _mark_readers(m, g, sid)
+    if grouped:
+        m[group + L.CELL_LEAVES] = min(m[group + L.CELL_LEAVES], m[at + L.CELL_LEAVES])
+        m32[row * 2 + L.ROW_CALM32] = 0
+    mark_readers(m, g, sid)
 
 
 @hot
 def _count(m, m32, g, texts, consts, row, events, reals, e, buf, sign):  # type: ignore[no-untyped-def]
     """Feed the event to every series whose filter it passes."""
     event_type = events[e, L.EV_TYPE]
-    matches = look(g, G.TYPE_MATCHES, event_type) != 0
+    special = look(g, G.TYPE_SPECIAL, event_type) != 0
     for f in range(look(g, G.TYPE_FILTERS, event_type), look(g, G.TYPE_FILTERS, event_type + 1)):
         start = look(g, G.FILTER_START, f)
-        if not passes(m, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf):
+        if not passes(m, m32, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf, row):
             continue
         for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
-            if not matches or look(g, G.SERIES_KIND, sid) != series.MATCH:
+            if not special or look(g, G.SERIES_KIND, sid) < series.MATCH:
                 _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign)
 
 
 @jit
 def _match(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
     """As the second event of sequences, before it can be the first of any: it does not follow itself."""
+    stay_apart()
     event_type = events[e, L.EV_TYPE]
     for f in range(look(g, G.TYPE_FILTERS, event_type), look(g, G.TYPE_FILTERS, event_type + 1)):
         for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
             if look(g, G.SERIES_KIND, sid) == series.MATCH:
                 start = look(g, G.FILTER_START, f)
-                if passes(m, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf):
+                if passes(m, m32, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf, row):
                     _feed(m, m32, g, texts, row, sid, events, reals, e, buf, 1)
 
 
 @jit
 def _take_back(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
     """A cancellation of an order whose time it gives: it is matched as that order, and subtracted where that counts."""
+    stay_apart()
     happened = events[e, L.EV_TIME]
     amount = events[e, L.EV_FIELDS + _FIELD_AMOUNT]
     quantity = events[e, L.EV_FIELDS + _FIELD_QUANTITY]
@@ -411,6 +493,53 @@ def _take_back(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: i
 
 
 @jit
+def _set_attribute(m, m32, g, texts, row, event_time, buf, name, name_bytes, p, n):  # type: ignore[no-untyped-def]
+    """Set the attribute of this name, if rules read it; mark the tags that do."""
+    for sid in range(g[G.FIRST_ATTRIBUTE], g[G.FIRST_ATTRIBUTE] + g[G.ATTRIBUTES]):
+        if is_text(g, texts, look(g, G.SERIES_MEASURE, sid), buf, name << 32 | name_bytes):
+            if attributes.put(m, m32, g, row, sid, event_time, buf, p, n):
+                mark_readers(m, g, sid)
+
+
+@jit
+def _merge_profile(m, m32, g, texts, row, events, e, buf):  # type: ignore[no-untyped-def]
+    """Set what a profile event says of the customer: an Avro map, which was found well formed when it was decoded."""
+    stay_apart()
+    ref = events[e, L.EV_FIELDS]
+    null_branch = events[e, L.EV_FIELDS + 1]
+    p = ref >> 32
+    end = p + (ref & 0xFFFFFFFF)
+    while p < end:
+        count, p, _ = varint(buf, p, end)
+        if count < 0:
+            count = -count
+            _, p, _ = varint(buf, p, end)
+        for _ in range(count):
+            name_bytes, p, _ = varint(buf, p, end)
+            name = p
+            p += name_bytes
+            n = np.int64(-1)
+            branch = np.int64(-1)
+            if null_branch >= 0:
+                branch, p, _ = varint(buf, p, end)
+            if branch < 0 or branch != null_branch:
+                n, p, _ = varint(buf, p, end)
+            _set_attribute(m, m32, g, texts, row, events[e, L.EV_TIME], buf, name, name_bytes, p, n)
+            p += max(n, np.int64(0))
+
+
+@jit
+def _obey(m, m32, g, row, events, e):  # type: ignore[no-untyped-def]
+    """A command about one tag."""
+    tag = events[e, L.EV_FIELDS + COMMAND_TAG]
+    kind = events[e, L.EV_FIELDS + COMMAND_KIND]
+    value = events[e, L.EV_FIELDS + COMMAND_VALUE]
+    number = events[e, L.EV_FIELDS + COMMAND_NUMBER]
+    until = events[e, L.EV_FIELDS + COMMAND_UNTIL]
+    assigned.command(m, m32, g, row, tag, kind, value, number, until, m[L.R_CLOCK])
+
+
+@jit
 def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf):  # type: ignore[no-untyped-def]
     """Dedupe, count and evaluate one readable event of this partition. Returns its outcome."""
     clock = m[L.R_CLOCK]
@@ -422,22 +551,27 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
     if row == 0:
         row = customers.create(m, m32, m8, hash64, buf, ref >> 32, ref & 0xFFFFFFFF)
         for i in range(g[G.DEFAULT_COUNT]):
-            _mark(m, look(g, G.DEFAULT_TAGS, i))
+            mark(m, look(g, G.DEFAULT_TAGS, i))
     else:
         # no tag was to flip by what has left since the last look, or a timer would have fired
         _let_leave(m, m32, g, row, clock)
-    if _of_an_order(events, e) and events[e, L.EV_FIELDS + _FIELD_KIND] == _CANCEL:
+    event_type = events[e, L.EV_TYPE]
+    if event_type == COMMAND:
+        _obey(m, m32, g, row, events, e)
+    elif _of_an_order(events, e) and events[e, L.EV_FIELDS + _FIELD_KIND] == _CANCEL:
         _take_back(m, m32, g, texts, consts, row, events, reals, e, buf)
     else:
-        if look(g, G.TYPE_MATCHES, events[e, L.EV_TYPE]) != 0:
+        if event_type == _PROFILE and g[G.ATTRIBUTES] != 0 and events[e, L.EV_PRESENT] != 0:
+            _merge_profile(m, m32, g, texts, row, events, e, buf)
+        if look(g, G.TYPE_SPECIAL, event_type) != 0:
             _match(m, m32, g, texts, consts, row, events, reals, e, buf)
         _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1)
     made = m[L.R_OUT_CHANGES]
     _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e), True)
-    timed = m32[row * 2 + L.ROW_TIMED32] > 0
+    timed = m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0 or event_type == COMMAND
     if timed or m[L.R_OUT_CHANGES] != made or m32[row * 2 + L.ROW_CALM32] == 0:
         _settle(m, m32, m8, g, touched, row, clock)
-    if _is_late(g, events[e, L.EV_TYPE], events[e, L.EV_TIME], clock):
+    if event_type != COMMAND and _is_late(g, event_type, events[e, L.EV_TIME], clock):
         return _LATE
     return _APPLIED
 
@@ -499,6 +633,7 @@ def apply_events(  # type: ignore[no-untyped-def]
 @jit
 def begin_step(m, m32, touched):  # type: ignore[no-untyped-def]
     """Forget the last step's output and counts."""
+    sets.forget_old(m)
     at = L.TO_FIRST
     while at < m[L.R_OUT_TOUCHED]:
         row = touched[at + L.TO_ROW]

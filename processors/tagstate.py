@@ -1,7 +1,7 @@
 """The state machine of a tag: out, in or on a level; with dwell, cooldown and a term.
 
-A customer's tag block holds an entry for each tag that is not simply out. A tag without timing has an entry of one word
-while it is in; one with timing (or with its own `leave`) has six, kept while anything is pending.
+A tag without timing has an entry of one word while it is in; one with timing (or with its own `leave`) has six, kept
+while anything is pending.
 
 *Out*: once `when` has held since s at every evaluation, enter at max(s + dwell, left_at + cooldown). *In*: leave at
 once when `leave` holds, or at the end of the term. A tier moves between levels by the same rule, s being since when the
@@ -10,13 +10,13 @@ candidate has been the same; to no level it moves at once. One evaluation change
 
 from __future__ import annotations
 
-import numpy as np
-
-from processors import arena, waits
+from processors import waits
 from processors import layout as L
 from processors.arena import wide
+from processors.entries import add_entry, drop_entry, find_entry
 from processors.interpret import holds
-from processors.jit import hot, inline, jit
+from processors.jit import hot, inline, jit, stay_apart
+from processors.marks import mark
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -25,36 +25,11 @@ MANY_TAG_WORDS = 96
 """Size of a tag block from which on every pane that leaves is looked at."""
 
 
-@hot
-def find_tag(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
-    """First word of the customer's entry of `tag`, 0 if there is none."""
-    at = wide(m32[row * 2 + L.ROW_TAGS32])
-    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
-    while at < end:
-        t = m32[at * 2 + L.TAG_INDEX32]
-        if t == tag:
-            return at
-        at += look(g, G.TAG_WORDS, t)
-    return 0
-
-
 @jit
 def _add_entry(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     """A new entry, out and with nothing pending. Returns its first word; the caller has made sure of room."""
-    words = look(g, G.TAG_WORDS, tag)
-    used = wide(m32[row * 2 + L.ROW_TAGS_USED32])
-    block = wide(m32[row * 2 + L.ROW_TAGS32])
-    cls = wide(m32[row * 2 + L.ROW_TAGS_CLASS32])
-    if block == 0 or used + words > arena.class_words(cls):
-        block, cls = arena.resized(m, block, cls, used, used + words)
-        m32[row * 2 + L.ROW_TAGS32] = block
-        m32[row * 2 + L.ROW_TAGS_CLASS32] = cls
-    at = block + used
-    m32[row * 2 + L.ROW_TAGS_USED32] = used + words
-    m[at] = 0
-    m32[at * 2 + L.TAG_INDEX32] = tag
-    if words == L.TIMED_TAG_WORDS:
-        m[at + 1] = 0
+    at = add_entry(m, m32, g, row, tag)
+    if look(g, G.TAG_WORDS, tag) == L.TIMED_TAG_WORDS:
         m[at + L.TAG_SINCE] = L.NEVER
         m[at + L.TAG_LEFT_AT] = L.NEVER
         m[at + L.TAG_EXPIRES_AT] = L.FAR
@@ -65,18 +40,10 @@ def _add_entry(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
 
 @jit
 def _drop_entry(m, m32, g, row, at):  # type: ignore[no-untyped-def]
-    """Take an entry out; an empty block is given back."""
-    block = wide(m32[row * 2 + L.ROW_TAGS32])
-    used = wide(m32[row * 2 + L.ROW_TAGS_USED32])
-    words = look(g, G.TAG_WORDS, m32[at * 2 + L.TAG_INDEX32])
-    if words == L.TIMED_TAG_WORDS:
+    """Take an entry out."""
+    if look(g, G.TAG_WORDS, m32[at * 2 + L.TAG_INDEX32]) == L.TIMED_TAG_WORDS:
         m32[row * 2 + L.ROW_TIMED32] -= 1
-    arena.cut(m, block, used, at - block, words)
-    used -= words
-    m32[row * 2 + L.ROW_TAGS_USED32] = used
-    if used == 0:
-        arena.release(m, block, wide(m32[row * 2 + L.ROW_TAGS_CLASS32]))
-        m32[row * 2 + L.ROW_TAGS32] = 0
+    drop_entry(m, m32, g, row, at)
 
 
 @hot
@@ -97,7 +64,7 @@ def _leaves(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
 @hot
 def _evaluate_plain(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     """A tag without timing. Returns (value before, value after)."""
-    at = find_tag(m, m32, g, row, tag)
+    at = find_entry(m32, g, row, tag)
     before = wide(0)
     if at != 0:
         before = wide(m32[at * 2 + L.TAG_VALUE32])
@@ -194,7 +161,8 @@ def _set_due(m, m32, g, at, tag, now):  # type: ignore[no-untyped-def]
 @jit
 def _evaluate_timed(m, m32, g, row, tag, now):  # type: ignore[no-untyped-def]
     """A tag with timing or with its own `leave`. Returns (value before, value after)."""
-    at = find_tag(m, m32, g, row, tag)
+    stay_apart()
+    at = find_entry(m32, g, row, tag)
     if at == 0:
         if _candidate(m, m32, g, row, tag) == 0:
             return wide(0), wide(0)
@@ -216,15 +184,25 @@ def evaluate_tag(m, m32, g, row, tag, now):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _due_of(m, g, at, index):  # type: ignore[no-untyped-def]
+    """When the timing of an entry says that it is to be looked at, FAR if it has none."""
+    if index >= g[G.TAG_COUNT]:
+        return m[at + L.ASSIGNED_UNTIL]
+    if look(g, G.TAG_WORDS, index) == L.TIMED_TAG_WORDS:
+        return m[at + L.TAG_DUE]
+    return L.FAR
+
+
+@jit
 def _any_due(m, m32, g, row, now):  # type: ignore[no-untyped-def]
     """Whether the timing of one of the customer's tags says that it is to be looked at by `now`."""
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
-        words = look(g, G.TAG_WORDS, m32[at * 2 + L.TAG_INDEX32])
-        if words == L.TIMED_TAG_WORDS and m[at + L.TAG_DUE] <= now:
+        index = m32[at * 2 + L.TAG_INDEX32]
+        if _due_of(m, g, at, index) <= now:
             return True
-        at += words
+        at += look(g, G.TAG_WORDS, index)
     return False
 
 
@@ -236,13 +214,13 @@ def mark_pending(m, m32, g, row, now, happened):  # type: ignore[no-untyped-def]
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
-        tag = m32[at * 2 + L.TAG_INDEX32]
-        if look(g, G.TAG_WORDS, tag) == L.TIMED_TAG_WORDS:
-            restless = (m32[at * 2 + L.TAG_FLAGS32] & L.FLAG_RESTLESS) != 0
-            if m[at + L.TAG_DUE] <= now or (happened and restless):
-                rank = look(g, G.TAG_RANK, tag)
-                m[m[L.R_TODO] + (rank >> 6)] |= np.int64(1) << (rank & 63)
-        at += look(g, G.TAG_WORDS, tag)
+        index = wide(m32[at * 2 + L.TAG_INDEX32])
+        words = look(g, G.TAG_WORDS, index)
+        timed = words == L.TIMED_TAG_WORDS
+        restless = happened and timed and (m32[at * 2 + L.TAG_FLAGS32] & L.FLAG_RESTLESS) != 0
+        if restless or _due_of(m, g, at, index) <= now:
+            mark(m, look(g, G.TAG_RANK, index % g[G.TAG_COUNT]))
+        at += words
 
 
 @jit
@@ -255,12 +233,11 @@ def least_due(m, m32, g, row):  # type: ignore[no-untyped-def]
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
-        tag = m32[at * 2 + L.TAG_INDEX32]
-        words = look(g, G.TAG_WORDS, tag)
-        if words == L.TIMED_TAG_WORDS:
-            least = min(least, m[at + L.TAG_DUE])
-        least = min(least, waits.least_read(m, m32, g, row, tag))
-        at += words
+        index = wide(m32[at * 2 + L.TAG_INDEX32])
+        least = min(least, _due_of(m, g, at, index))
+        if index < g[G.TAG_COUNT]:
+            least = min(least, waits.least_read(m, m32, g, row, index))
+        at += look(g, G.TAG_WORDS, index)
     return least
 
 

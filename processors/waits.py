@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from processors import attributes, distinct, scores, series
 from processors import layout as L
-from processors import series
 from processors.arena import wide
 from processors.interpret import holds
-from processors.jit import inline, jit
+from processors.jit import inline, jit, stay_apart
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -56,6 +56,7 @@ def _standing(m, m32, g, row, program, time):  # type: ignore[no-untyped-def]
 @jit
 def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which a comparison whose sides only grow, or only shrink, stands otherwise."""
+    stay_apart()
     now = m[L.R_NOW]
     standing = _standing(m, m32, g, row, program, now)
     low = now + 1
@@ -76,11 +77,19 @@ def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
 @jit
 def reached(m, m32, g, row, at, sid, now):  # type: ignore[no-untyped-def]
     """Whether a condition changes at `now` by the time since the cell's last event alone."""
+    stay_apart()
     for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
         metric = look(g, G.READ_METRIC, i)
         if metric == G.TRIED:
             program = look(g, G.READ_FLOOR, i)
             if _is_true(m, m32, g, row, program, now) != _is_true(m, m32, g, row, program, now - 1):
+                return True
+        elif metric == G.BIRTHDAY:
+            text = m[at + L.CELL_WINDOWS + 1]
+            if text != 0 and attributes.next_birthday(m, g, text, now - 1) == now:
+                return True
+        elif metric == G.MOVED:
+            if scores.has_moved(m, m32, g, row, look(g, G.READ_FLOOR, i), now):
                 return True
         elif metric < 0:
             since = m[at + L.CELL_WINDOWS + (-1 - metric) * L.WINDOW_WORDS]
@@ -102,8 +111,12 @@ def falls_below(m, m32, g, at, metric, floor):  # type: ignore[no-untyped-def]
     pane = wide(m32[word * 2 + 1])
     if pane == 0:
         return L.FAR
-    if floor != G.ANY_FALL and m32[at * 2 + L.CELL_NEGATIVE32] == 0:
+    if floor != G.ANY_FALL and m32[at * 2 + L.CELL_FLAGS32] & L.CELL_NEGATIVE == 0:
         value = m[word + 1] if metric & 1 else wide(m32[word * 2])
+        if look(g, G.SERIES_KIND, m32[at * 2 + L.CELL_SERIES32]) == series.DISTINCT:
+            # a count stands for 2^level as many
+            level = distinct.level_of(m32, g, at)
+            floor = (floor + (1 << level) - 1) >> level
         if value < floor:
             return L.FAR
         for _ in range(LOOK_AHEAD):
@@ -130,21 +143,56 @@ def least_leave(m, m32, g, row):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _least_of_cell(m, m32, g, row, at, sid):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which a value of the cell that falls can let a tag enter, or a time has passed."""
+    stay_apart()
+    least = L.FAR
+    if m32[at * 2 + L.CELL_FLAGS32] & L.CELL_NEGATIVE != 0:
+        least = m[at + L.CELL_LEAVES]
+    for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
+        metric = look(g, G.READ_METRIC, i)
+        if metric == G.TRIED:
+            least = min(least, _turns(m, m32, g, row, look(g, G.READ_FLOOR, i)))
+        elif metric == G.BIRTHDAY:
+            text = m[at + L.CELL_WINDOWS + 1]
+            if text != 0:
+                least = min(least, attributes.next_birthday(m, g, text, m[L.R_NOW]))
+        elif metric == G.MOVED:
+            least = min(least, scores.moves_at(m, m32, g, row, look(g, G.READ_FLOOR, i), TRY_MS))
+        else:
+            least = min(least, falls_below(m, m32, g, at, metric, look(g, G.READ_FLOOR, i)))
+    return least
+
+
+@jit
+def _least_of_group(m, m32, g, row, group, sid):  # type: ignore[no-untyped-def]
+    """As `_least_of_cell`, of all keys: any pane that leaves may matter."""
+    least = m[group + L.CELL_LEAVES]
+    if look(g, G.SERIES_EAGER, sid) == look(g, G.SERIES_EAGER, sid + 1):
+        return least
+    words = look(g, G.SERIES_KEY_WORDS, sid)
+    at = wide(m32[group * 2 + L.GROUP_BLOCK32])
+    end = at + m32[group * 2 + L.GROUP_USED32]
+    while at < end:
+        m[L.R_KEY] = m[at + words - 1]
+        least = min(least, _least_of_cell(m, m32, g, row, at, sid))
+        at += words
+    return least
+
+
+@jit
 def least_eager(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which a value that falls can let a tag of the customer enter, or a time has passed."""
+    stay_apart()
     least = L.FAR
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
-        sid = m32[at * 2 + L.CELL_SERIES32]
-        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
-            least = min(least, m[at + L.CELL_LEAVES])
-        for i in range(look(g, G.SERIES_EAGER, sid), look(g, G.SERIES_EAGER, sid + 1)):
-            metric = look(g, G.READ_METRIC, i)
-            if metric == G.TRIED:
-                least = min(least, _turns(m, m32, g, row, look(g, G.READ_FLOOR, i)))
-            else:
-                least = min(least, falls_below(m, m32, g, at, metric, look(g, G.READ_FLOOR, i)))
+        sid = wide(m32[at * 2 + L.CELL_SERIES32])
+        if m32[at * 2 + L.CELL_FLAGS32] & L.CELL_IS_GROUP != 0:
+            least = min(least, _least_of_group(m, m32, g, row, at, sid))
+        else:
+            least = min(least, _least_of_cell(m, m32, g, row, at, sid))
         at += look(g, G.SERIES_WORDS, sid)
     return least
 
@@ -152,10 +200,12 @@ def least_eager(m, m32, g, row):  # type: ignore[no-untyped-def]
 @jit
 def least_read(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which what the tag reads falls so far that one of its conditions may change."""
+    stay_apart()
     least = L.FAR
     for i in range(look(g, G.TAG_READS, tag), look(g, G.TAG_READS, tag + 1)):
-        at = series.find_cell(m, m32, g, row, look(g, G.READ_SERIES, i))
-        if at != 0:
+        at = series.find_group(m, m32, g, row, look(g, G.READ_SERIES, i))
+        # whatever leaves a group is waited for anyway
+        if at != 0 and m32[at * 2 + L.CELL_FLAGS32] & L.CELL_IS_GROUP == 0:
             least = min(least, falls_below(m, m32, g, at, look(g, G.READ_METRIC, i), look(g, G.READ_FLOOR, i)))
     return least
 
@@ -167,9 +217,11 @@ def is_calm(m, m32, g, row):  # type: ignore[no-untyped-def]
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
         sid = m32[at * 2 + L.CELL_SERIES32]
-        if m32[at * 2 + L.CELL_NEGATIVE32] != 0:
+        if m32[at * 2 + L.CELL_FLAGS32] & (L.CELL_NEGATIVE | L.CELL_IS_GROUP) != 0:
             return False
-        if look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1):
+        # a birthday is where it is, whatever comes
+        eager = look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1)
+        if eager and look(g, G.SERIES_KIND, sid) != series.ATTRIBUTE:
             return False
         at += look(g, G.SERIES_WORDS, sid)
     return True

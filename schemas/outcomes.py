@@ -68,3 +68,7 @@ class Dead(IntEnum):
     """In the wrong partition of events.moved as well."""
     REFUSED_BY_BROKER = 123
     """An output record that the broker refuses for itself; its stub stands here."""
+    NO_SUCH_TAG = 124
+    """A command about a tag that the rules in force do not have."""
+    BAD_ASSIGNMENT = 125
+    """A command that gives a tag a value that it cannot have."""

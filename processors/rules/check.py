@@ -5,35 +5,34 @@ What only all tags together can tell, whether a tag that is named exists and has
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 from processors.rules import limits
 from processors.rules import tree as T
+from processors.rules.carets import events_of, narrowed
+from processors.rules.comparisons import Type, comparison_faults, days_in, unknown_kind
 from processors.rules.dump import dump
 from processors.rules.durations import write_length
-from processors.rules.fields import EVENT_TIME, field_of, is_numeric, names_of, times_of
+from processors.rules.fields import EVENT_TIME, PROFILE, field_of, is_numeric, is_textual, names_of, times_of
 from processors.rules.parts import filters_of, nodes_of
 from processors.rules.problems import problem
-from processors.rules.suggest import did_you_mean
+from processors.rules.suggest import did_you_mean, nearest
 from schemas.errors import RuleError
-from schemas.events import EVENT_TYPES, KINDS
+from schemas.events import EVENT_TYPES, FIELDS
 
-_Type = Literal["number", "days", "text", "kind", "tag", "unknown"]
-"""What a side of a comparison holds; `unknown` where a fault was already reported."""
+_Value = T.Aggregate | T.Top | T.Ratio | T.Trend | T.Age
+"""What is computed, of a customer's events or of the date."""
 
-_Value = T.Aggregate | T.Ratio | T.Trend
-"""What is computed from a customer's events."""
+_Condition = T.Compare | T.Member | T.StartsWith | T.Present | T.Sequence | T.Not | T.And | T.Or
+"""What is true or false and nothing else."""
 
-_KEPT: Final = (T.Aggregate, T.Trend, T.Sequence)
+_KEPT: Final = (T.Aggregate, T.Top, T.Trend, T.Sequence)
 """What is kept running for every customer."""
 
-_DAYS_SINCE: Final = "A `days_since` is compared with a number or with another `days_since`"
-_SOURCE: Final = re.compile(r"\w+\s*\(\s*(?P<event>\w+)(?:\s*\.\s*(?P<field>\w+))?")
-_WINDOW: Final = re.compile(r"(?P<window>\w+)\s*\)\Z")
-_WITHIN: Final = re.compile(r"(?P<window>\w+)\Z")
-_WORD: Final = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\w+""")
+_ATTRIBUTE: Final = f"Write {PROFILE}.{{}} for an attribute of the customer"
+_OF_EVENTS: Final = (T.Aggregate, T.Top)
+_EVERY_FIELD: Final = frozenset(name for event in EVENT_TYPES for name in names_of(event))
 
 
 def check(expr: T.Expr, text: str) -> list[RuleError]:
@@ -42,6 +41,12 @@ def check(expr: T.Expr, text: str) -> list[RuleError]:
     `text` is what `expr` was parsed from; carets are narrowed by it.
     """
     faults = [*_limits(expr), *_Checker(text).condition(expr, None)]
+    return sorted(faults, key=lambda e: e.span or (0, 0))
+
+
+def check_score(expr: T.Expr, text: str) -> list[RuleError]:
+    """As `check`, of what must be a number that is computed."""
+    faults = [*_limits(expr), *_Checker(text).score(expr)]
     return sorted(faults, key=lambda e: e.span or (0, 0))
 
 
@@ -84,6 +89,24 @@ class _Checker:
     def __init__(self, text: str) -> None:
         self._text = text
 
+    def score(self, expr: T.Expr) -> Iterator[RuleError]:
+        """Faults of what must be a number that is computed."""
+        if isinstance(expr, _Condition | T.TagRef):
+            message = f"`{dump(expr)}` is a condition, and a score is a number"
+            yield problem("TS-R224", message, expr.span, "Write `when` in place of `score`")
+            return
+        kind, faults = self._operand(expr, None)
+        yield from faults
+        if faults:
+            return
+        if isinstance(expr, T.Number):
+            yield problem("TS-R224", f"`{dump(expr)}` is the same for everybody", expr.span)
+        elif kind in ("text", "kind"):
+            yield problem("TS-R224", f"`{dump(expr)}` is a text, and a score is a number", expr.span)
+        elif days_in(expr) > 1:
+            message = "Both sides of the ratio move with time, and not evenly"
+            yield problem("TS-R216", message, expr.span, "Leave `days_since` on one side only")
+
     # --- conditions -----------------------------------------------------------------------------------------------
 
     def condition(self, expr: T.Expr, event: str | None) -> Iterator[RuleError]:
@@ -107,8 +130,10 @@ class _Checker:
             case T.TagRef() if event is None:
                 pass
             case _:
+                kind, faults = self._operand(expr, event)
                 cure = f"Write for example {dump(expr)} > 0" if isinstance(expr, _Value | T.Calendar) else None
-                faults = self._operand(expr, event)[1]
+                if isinstance(expr, _Value | T.ProfileRef) and kind not in ("number", "days"):
+                    cure = f'Write for example {dump(expr)} == "TEXT"'
                 yield from faults or [problem("TS-R203", f"`{dump(expr)}` is not a condition", expr.span, cure)]
 
     def _comparison(self, expr: T.Compare, event: str | None) -> Iterator[RuleError]:
@@ -116,90 +141,33 @@ class _Checker:
         right, right_faults = self._operand(expr.right, event)
         yield from left_faults
         yield from right_faults
-        kinds = (left, right)
-        if left_faults or right_faults or "unknown" in kinds:
-            return
-        numbers = [each in ("number", "days") for each in kinds]
-        if isinstance(expr.left, T.Number | T.Text) and isinstance(expr.right, T.Number | T.Text):
-            yield problem("TS-R210", "Two constants are compared", expr.span)
-        elif "tag" in kinds:
-            yield from self._level(expr)
-        elif numbers[0] != numbers[1]:
-            yield from self._mixed(expr, left, right)
-        elif all(numbers):
-            yield from self._two_numbers(expr, left, right)
-        elif expr.op not in ("==", "!="):
-            yield problem("TS-R205", f"Texts have no order, so `{expr.op}` cannot compare them", expr.span)
-        elif event is None and not isinstance(expr.right, T.Text):
-            yield problem("TS-R212", "A text value is compared with constants only", expr.span)
-        elif "kind" in kinds:
-            yield from self._kind(expr, event)
-
-    def _two_numbers(self, expr: T.Compare, left: _Type, right: _Type) -> Iterator[RuleError]:
-        """Most numbers may be compared with each other; some only with constants, or with their like."""
-        sides = (expr.left, expr.right)
-        if any(isinstance(side, T.Number) for side in sides):
-            return
-        if left != right:
-            cure = f"Compare each of them with a number of its own: {dump(expr.left)} > 30"
-            yield problem("TS-R216", _DAYS_SINCE, expr.span, cure)
-        elif any(isinstance(side, T.Calendar) for side in sides):
-            yield problem("TS-R212", "An hour or a weekday is compared with a number only", expr.span)
-
-    def _mixed(self, expr: T.Compare, left: _Type, right: _Type) -> Iterator[RuleError]:
-        """A number beside something else; the cure looks at what was probably meant."""
-        for side in (expr.left, expr.right):
-            if isinstance(side, T.Text) and side.value.replace(".", "", 1).lstrip("-").isdigit():
-                yield problem("TS-R204", f"{dump(side)} is a text", side.span, f"Write {side.value} without quotes")
-                return
-            if isinstance(side, T.Number):
-                yield problem("TS-R204", f"{dump(side)} is a number", side.span, f'Write "{dump(side)}"')
-                return
-        named: dict[_Type, str] = {"days": "number"}
-        message = f"A {named.get(left, left)} and a {named.get(right, right)} cannot be compared"
-        yield problem("TS-R204", message, expr.span)
-
-    def _level(self, expr: T.Compare) -> Iterator[RuleError]:
-        """A tag is compared with a level of its own; whether it has it, only all tags together tell."""
-        tag = expr.left if isinstance(expr.left, T.TagRef) else expr.right
-        if not isinstance(expr.right, T.Text) or expr.op not in ("==", "!="):
-            cure = f'Write {dump(tag)} alone, or {dump(tag)} == "LEVEL"'
-            yield problem("TS-R221", "A tag is compared with the name of a level, by == or !=", expr.span, cure)
-
-    def _kind(self, expr: T.Compare, event: str | None) -> Iterator[RuleError]:
-        constant, other = expr.right, expr.left
-        if not isinstance(constant, T.Text):
-            constant, other = other, constant
-        if isinstance(constant, T.Text):
-            yield from self._known_kind(constant, other.event if isinstance(other, T.Aggregate) else event)
-        else:
-            yield problem("TS-R212", "`kind` is compared with constants only", expr.span)
-
-    def _known_kind(self, constant: T.Text, event: str | None) -> Iterator[RuleError]:
-        assert event is not None, "a kind is a field, and fields belong to events"
-        if constant.value not in KINDS[event]:
-            message = f"{event} has no kind {dump(constant)}"
-            yield problem("TS-R206", message, constant.span, did_you_mean(constant.value, KINDS[event]))
+        if not left_faults and not right_faults and "unknown" not in (left, right):
+            yield from comparison_faults(expr, left, right, event)
 
     def _membership(self, expr: T.Member, event: str | None) -> Iterator[RuleError]:
         kind, faults = self._operand(expr.left, event)
         if faults or kind == "unknown":
             yield from faults
             return
-        if isinstance(expr.left, T.Number | T.Text) or (event is None and kind not in ("text", "kind")):
+        named = isinstance(expr.left, T.FieldRef | T.Calendar) or kind in ("text", "kind", "attribute")
+        if isinstance(expr.left, T.Text) or not named:
             yield problem("TS-R213", "`in` needs a field of an event before it, or a text value", expr.left.span)
             return
         for value in expr.values:
             if (kind == "number") != isinstance(value, T.Number):
                 message = f"{dump(value)} is a {'number' if isinstance(value, T.Number) else 'text'}"
                 message += f" and `{dump(expr.left)}` holds a {'number' if kind == 'number' else 'text'}"
-                yield problem("TS-R204", message, value.span)
+                cure = f'Write "{dump(value)}"' if kind == "attribute" else None
+                yield problem("TS-R204", message, value.span, cure)
             elif kind == "kind" and isinstance(value, T.Text):
-                yield from self._known_kind(value, expr.left.event if isinstance(expr.left, T.Aggregate) else event)
+                yield from unknown_kind(value, expr.left.event if isinstance(expr.left, _OF_EVENTS) else event)
 
     def _prefix(self, expr: T.StartsWith, event: str | None) -> Iterator[RuleError]:
+        if isinstance(expr.left, T.ProfileRef):
+            return
         if event is None:
-            yield problem("TS-R215", "`starts_with` stands outside `where`", expr.span)
+            aim = "Ask an attribute of the customer, or put it into the filter of an aggregate"
+            yield problem("TS-R215", "`starts_with` stands outside `where`", expr.span, aim)
             return
         kind, faults = self._operand(expr.left, event)
         yield from faults
@@ -215,9 +183,10 @@ class _Checker:
             return
         kind, faults = self._operand(item, event)
         yield from faults
-        if not faults and (event is not None or not isinstance(item, _Value)):
+        asked = T.ProfileRef | T.Age if event is not None else _Value | T.ProfileRef
+        if not faults and not isinstance(item, asked):
             cure = f"Write {dump(item)} alone" if kind == "tag" else None
-            what = "a field" if event is not None else "a value computed from events"
+            what = "a field or an attribute" if event is not None else "a value or an attribute"
             yield problem("TS-R219", f"`present` asks for {what}, which `{dump(item)}` is not", item.span, cure)
 
     def _sequence(self, expr: T.Sequence, event: str | None) -> Iterator[RuleError]:
@@ -225,9 +194,9 @@ class _Checker:
             yield problem("TS-R208", "A sequence cannot stand inside `where`", expr.span)
             return
         if not limits.MIN_WINDOW_MS <= expr.within_ms <= limits.MAX_WINDOW_MS:
-            span = self._narrowed(expr.span, _WITHIN, "window")
+            span = narrowed(self._text, expr.span, "within")
             yield problem("TS-R211", f"The length {write_length(expr.within_ms)} is not from 1m to 400d", span)
-        for happening, span in zip((expr.first, expr.second), self._events_of(expr.span), strict=True):
+        for happening, span in zip((expr.first, expr.second), events_of(self._text, expr.span), strict=True):
             if happening.event not in EVENT_TYPES:
                 yield self._unknown_event(happening.event, span)
             elif happening.where is not None:
@@ -235,7 +204,7 @@ class _Checker:
 
     # --- values ---------------------------------------------------------------------------------------------------
 
-    def _operand(self, expr: T.Expr, event: str | None) -> tuple[_Type, list[RuleError]]:
+    def _operand(self, expr: T.Expr, event: str | None) -> tuple[Type, list[RuleError]]:
         """Type of one side of a comparison, and its faults."""
         match expr:
             case T.Number():
@@ -246,11 +215,17 @@ class _Checker:
                 return self._field(expr, event)
             case T.Calendar():
                 return self._calendar(expr, event)
-            case T.Aggregate() | T.Ratio() | T.Trend() | T.TagRef() if event is not None:
+            case T.ProfileRef():
+                return "attribute", []
+            case T.Age():
+                return "number", []
+            case T.Aggregate() | T.Top() | T.Ratio() | T.Trend() | T.TagRef() if event is not None:
                 message = f"`{dump(expr).split('(')[0]}` cannot stand inside `where`"
                 return "unknown", [problem("TS-R208", message, expr.span)]
             case T.Aggregate():
                 return self._type_of(expr), list(self._aggregate(expr))
+            case T.Top(owner, name):
+                return self._text_type(owner, name), list(self._top(expr))
             case T.Ratio():
                 return "number", list(self._ratio(expr))
             case T.Trend(item):
@@ -260,12 +235,13 @@ class _Checker:
             case _:
                 return "unknown", [problem("TS-R214", f"`{dump(expr)}` is a condition and has no value", expr.span)]
 
-    def _field(self, expr: T.FieldRef, event: str | None) -> tuple[_Type, list[RuleError]]:
+    def _field(self, expr: T.FieldRef, event: str | None) -> tuple[Type, list[RuleError]]:
         if event is None:
             if expr.name in EVENT_TYPES:
                 cure = f"Write for example count({expr.name}, 30d)"
                 return "unknown", [problem("TS-R209", f"The event `{expr.name}` stands alone", expr.span, cure)]
-            return "unknown", [problem("TS-R209", f"`{expr.name}` stands outside `where`", expr.span)]
+            attribute = None if expr.name in _EVERY_FIELD else _ATTRIBUTE.format(expr.name)
+            return "unknown", [problem("TS-R209", f"`{expr.name}` stands outside `where`", expr.span, attribute)]
         if event not in EVENT_TYPES:
             return "unknown", []
         if expr.name in times_of(event):
@@ -278,13 +254,13 @@ class _Checker:
             return "number", []
         return ("kind" if field.kind == "kind" else "text"), []
 
-    def _calendar(self, expr: T.Calendar, event: str | None) -> tuple[_Type, list[RuleError]]:
+    def _calendar(self, expr: T.Calendar, event: str | None) -> tuple[Type, list[RuleError]]:
         if event is None:
             cure = f"Write for example count(purchase where {dump(expr)} >= 6, 30d) > 0"
             return "unknown", [problem("TS-R215", f"`{expr.unit}` stands outside `where`", expr.span, cure)]
         if event not in EVENT_TYPES or expr.field in times_of(event):
             return "number", []
-        span = self._narrowed(expr.span, _SOURCE, "event")
+        span = narrowed(self._text, expr.span, "event")
         if field_of(event, expr.field) is None and expr.field not in EVENT_TYPES:
             cure = did_you_mean(expr.field, times_of(event))
             return "unknown", [problem("TS-R202", f"The event {event} has no time `{expr.field}`", span, cure)]
@@ -297,14 +273,14 @@ class _Checker:
             yield from faults
             if faults:
                 continue
-            if isinstance(side, T.Ratio) or not isinstance(side, _Value):
+            if not isinstance(side, T.Aggregate | T.Top | T.Trend):
                 cure = "Move the factor into the number" if isinstance(side, T.Number) else None
                 yield problem("TS-R220", f"`{dump(side)}` cannot stand in a ratio", side.span, cure)
             elif kind not in ("number", "days"):
                 yield problem("TS-R220", f"`{dump(side)}` is a text", side.span)
 
     def _trend_window(self, item: T.Aggregate) -> Iterator[RuleError]:
-        span = self._narrowed(item.span, _WINDOW, "window")
+        span = narrowed(self._text, item.span, "window")
         if item.window_ms is None:
             yield problem("TS-R211", "A trend needs a window that ends", span, "Write for example 30d")
         elif limits.MAX_TREND_MS < item.window_ms <= limits.MAX_WINDOW_MS:
@@ -312,40 +288,59 @@ class _Checker:
             message = f"The window of a trend reaches to {most} at most, for it looks back twice as far"
             yield problem("TS-R211", message, span, f"Choose a window up to {most}")
 
-    @staticmethod
-    def _type_of(expr: T.Aggregate) -> _Type:
+    def _type_of(self, expr: T.Aggregate) -> Type:
         if expr.func == "days_since":
             return "days"
         if expr.func not in ("first", "last") or expr.event not in EVENT_TYPES or expr.field is None:
             return "number"
         field = field_of(expr.event, expr.field)
-        if field is None or is_numeric(field):
-            return "number"
-        return "kind" if field.kind == "kind" else "text"
+        return "number" if field is None or is_numeric(field) else self._text_type(expr.event, expr.field)
+
+    @staticmethod
+    def _text_type(event: str, name: str) -> Type:
+        field = field_of(event, name) if event in EVENT_TYPES else None
+        return "kind" if field is not None and field.kind == "kind" else "text"
 
     def _aggregate(self, expr: T.Aggregate) -> Iterator[RuleError]:
         """Faults of an aggregate and, if the event is known, of its filter."""
+        yield from self._source(expr)
+        if expr.event in EVENT_TYPES and expr.field is not None:
+            span = narrowed(self._text, expr.span, "field")
+            yield from self._aggregated_field(expr.func, expr.event, expr.field, span)
+
+    def _top(self, expr: T.Top) -> Iterator[RuleError]:
+        yield from self._source(expr)
+        if expr.event in EVENT_TYPES:
+            span = narrowed(self._text, expr.span, "field")
+            yield from self._aggregated_field("top", expr.event, expr.field, span)
+            if expr.measure is not None:
+                span = narrowed(self._text, expr.span, "measure")
+                yield from self._aggregated_field("sum", expr.event, expr.measure, span)
+
+    def _source(self, expr: T.Aggregate | T.Top) -> Iterator[RuleError]:
+        """Faults of the window, of the event and, if that is known, of the filter."""
         window_ms = expr.window_ms
         if window_ms is not None and not limits.MIN_WINDOW_MS <= window_ms <= limits.MAX_WINDOW_MS:
-            span = self._narrowed(expr.span, _WINDOW, "window")
+            span = narrowed(self._text, expr.span, "window")
             yield problem("TS-R211", f"The window {write_length(window_ms)} is not from 1m to 400d", span)
         if expr.event not in EVENT_TYPES:
-            yield self._unknown_event(expr.event, self._narrowed(expr.span, _SOURCE, "event"))
-            return
-        if expr.field is not None:
-            yield from self._aggregated_field(expr, expr.field)
-        if expr.where is not None:
+            yield self._unknown_event(expr.event, narrowed(self._text, expr.span, "event"))
+        elif expr.where is not None:
             yield from self.condition(expr.where, expr.event)
 
-    def _aggregated_field(self, expr: T.Aggregate, name: str) -> Iterator[RuleError]:
-        field = field_of(expr.event, name)
-        span = self._narrowed(expr.span, _SOURCE, "field")
+    def _aggregated_field(self, func: str, event: str, name: str, span: T.Span) -> Iterator[RuleError]:
+        """The fault of a field that the function cannot take."""
+        field = field_of(event, name)
         if field is None:
-            yield self._unknown_field(expr.event, name, span)
+            yield self._unknown_field(event, name, span)
         elif field.kind == "time":
-            yield problem("TS-R207", f"{expr.event}.{name} is a time, which {expr.func} cannot take", span)
-        elif not is_numeric(field) and expr.func not in ("first", "last"):
-            yield problem("TS-R207", f"{expr.event}.{name} holds no number", span)
+            yield problem("TS-R207", f"{event}.{name} is a time, which {func} cannot take", span)
+        elif func == "top" and not is_textual(field):
+            yield problem("TS-R207", f"{event}.{name} holds no text", span)
+        elif func == "distinct" and field.kind == "real":
+            yield problem("TS-R207", f"{event}.{name} is no whole number", span)
+        elif not is_numeric(field) and func not in ("first", "last", "distinct", "top"):
+            yield problem("TS-R207", f"{event}.{name} holds no number", span)
 
     # --- words that the tree does not keep ------------------------------------------------------------------------
 
@@ -354,16 +349,7 @@ class _Checker:
 
     def _unknown_field(self, event: str, name: str, span: T.Span) -> RuleError:
         cure = did_you_mean(name, names_of(event))
+        if name not in _EVERY_FIELD and nearest(name, names_of(event)) is None:
+            attribute = _ATTRIBUTE.format(name)
+            cure = f"{cure}. {attribute}" if FIELDS[event] else attribute
         return problem("TS-R202", f"The event {event} has no field `{name}`", span, cure)
-
-    def _narrowed(self, span: T.Span, pattern: re.Pattern[str], group: str) -> T.Span:
-        """The span of one word of an aggregate, which the tree does not keep."""
-        match = pattern.search(self._text[: span.end], span.start)
-        return T.Span(*match.span(group)) if match else span
-
-    def _events_of(self, span: T.Span) -> tuple[T.Span, T.Span]:
-        """The spans of the two events of a sequence."""
-        words = list(_WORD.finditer(self._text, span.start, span.end))
-        then = next((i for i, word in enumerate(words) if word[0] == "then"), 0)
-        second = then + 2 if words[then + 1][0] == "no" else then + 1
-        return T.Span(*words[0].span()), T.Span(*words[second].span())

@@ -1,4 +1,4 @@
-"""What is wrong between tags: names that no tag has, levels that it does not have, circles, groups; and duplicates."""
+"""What is wrong between tags: names that no tag has, values that it does not have, circles, groups; and duplicates."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from processors.rules import limits
 from processors.rules import tree as T
 from processors.rules.depend import before_in_group, circles, dependencies
 from processors.rules.dump import dump_text
-from processors.rules.hashing import logic_of
+from processors.rules.near import Twins
 from processors.rules.notes import Notes
+from processors.rules.sorts import sort_of
 from processors.rules.suggest import did_you_mean, nearest
+from processors.rules.walk import level_names
 from schemas.errors import RuleError
 
 _MOST_SUGGESTIONS: Final = 100
@@ -51,12 +53,18 @@ def cross_errors(tags: Mapping[str, T.Tag], known: Collection[str], notes: Notes
 
 def cross_warnings(tags: Mapping[str, T.Tag], notes: Notes, today: datetime.date | None) -> Iterator[RuleError]:
     """Warnings about tags beside others, and about those that `today` are past their review."""
-    first_with: dict[str, T.Tag] = {}
+    before = before_in_group(list(tags.values()))
+    twins = Twins()
     for tag in tags.values():
-        first = first_with.setdefault(repr(logic_of(tag)), tag)
-        if first is not tag:
-            message = f"`{tag.id}` decides the same as `{first.id}` ({notes.keys[first.id, 'tag']})"
-            yield notes.keys[tag.id, "tag"].problem("TS-R907", message)
+        twin = twins.add(tag, len(before[tag.id]))
+        if twin is not None:
+            same = f"`{twin.tag.id}` ({notes.keys[twin.tag.id, 'tag']})"
+            place = notes.keys[tag.id, "tag"]
+            if twin.differences:
+                message = f"`{tag.id}` decides nearly the same as {same}: {'; '.join(twin.differences)}"
+                yield place.problem("TS-R909", message)
+            else:
+                yield place.problem("TS-R907", f"`{tag.id}` decides the same as {same}")
         if today is not None and tag.review_by is not None and tag.review_by < today.isoformat():
             owner = f", by {tag.owner}" if tag.owner else ""
             message = f"`{tag.id}` was to be reviewed by {tag.review_by}{owner}"
@@ -90,13 +98,28 @@ def _names(tags: Mapping[str, T.Tag], known: Collection[str], notes: Notes) -> I
     for compared in notes.levels:
         if compared.tag not in tags:
             continue
-        levels = [level.name for level in tags[compared.tag].tiers]
+        levels = level_names(tags[compared.tag])
         if not levels:
-            cure = f"Write tag({dump_text(compared.tag)}) alone, or after `not`"
-            yield compared.place.problem("TS-R221", f"The tag `{compared.tag}` has no levels", cure)
+            message = f"The tag `{compared.tag}` has no levels"
+            yield compared.place.problem("TS-R221", message, _use_of(tags[compared.tag]))
         elif compared.level not in levels:
             message = f"The tag `{compared.tag}` has no level {dump_text(compared.level)}"
             yield compared.place.problem("TS-R221", message, did_you_mean(compared.level, levels))
+    for number in notes.numbers:
+        if number.tag in tags and sort_of(tags[number.tag]) != "number":
+            message = f"The value of the tag `{number.tag}` is no number"
+            yield number.place.problem("TS-R221", message, _use_of(tags[number.tag]))
+
+
+def _use_of(tag: T.Tag) -> str:
+    """A cure: how the tag can be asked for."""
+    asked = f"tag({dump_text(tag.id)})"
+    match sort_of(tag):
+        case "level":
+            return f"Write {asked} == {dump_text(level_names(tag)[0])}"
+        case "number":
+            return f"Write {asked} >= NUMBER"
+    return f"Write {asked} alone, or after `not`"
 
 
 def _circles(tags: Mapping[str, T.Tag], notes: Notes) -> Iterator[RuleError]:

@@ -49,8 +49,15 @@ def _dump(expr: T.Expr) -> tuple[str, int]:
             return dump_text(value), _OPERAND
         case T.FieldRef(name):
             return name, _OPERAND
+        case T.ProfileRef(name):
+            return f"profile.{name}", _OPERAND
+        case T.Age(name):
+            return f"age(profile.{name})", _OPERAND
         case T.Aggregate():
             return _aggregate(expr), _OPERAND
+        case T.Top(event, field, measure):
+            by = "" if measure is None else f" by sum({event}.{measure})"
+            return f"top({_filtered(f'{event}.{field}{by}', expr.where)}, {_window(expr.window_ms)})", _OPERAND
         case T.Ratio(left, right):
             return f"ratio({dump(left)}, {dump(right)})", _OPERAND
         case T.Trend(item):
@@ -88,8 +95,11 @@ def _aggregate(expr: T.Aggregate) -> str:
     source = _filtered(expr.event if expr.field is None else f"{expr.event}.{expr.field}", expr.where)
     if expr.func == "days_since":
         return f"days_since({source})"
-    window = "ever" if expr.window_ms is None else write_length(expr.window_ms)
-    return f"{expr.func}({source}, {window})"
+    return f"{expr.func}({source}, {_window(expr.window_ms)})"
+
+
+def _window(window_ms: int | None) -> str:
+    return "ever" if window_ms is None else write_length(window_ms)
 
 
 def _sequence(expr: T.Sequence) -> str:

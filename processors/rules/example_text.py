@@ -1,4 +1,8 @@
-"""The lines of an example: `purchase 20.50 kind=refund category="shoes" at 1d2h`, and `entered gold at 2d10m`."""
+"""The lines of an example: `purchase 20.50 kind=refund category="shoes" at 1d2h`, and `entered gold at 2d10m`.
+
+Of a profile the fields are attributes: `profile region="north", birthday=null at 0d`. A change names a level, a number
+(`changed 0.75 at 2d`) or keys (`entered [bags, "running shoes"] at 1d`).
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,22 @@ from typing import Final, Literal, cast
 from processors.rules import limits
 from processors.rules import tree as T
 from processors.rules.durations import read_offset
-from processors.rules.fields import CENTS, field_of, names_of
+from processors.rules.fields import CENTS, PROFILE, field_of, names_of
 from processors.rules.problems import problem
+from processors.rules.sorts import Sort
 from processors.rules.suggest import did_you_mean
 from schemas.events import EVENT_TYPES, KINDS, Field
 
 _PART: Final = re.compile(
-    r"""(?P<name>[A-Za-z_]\w*)=(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"']\S*|)(?=\s|\Z)|(?P<word>\S+)"""
+    r"""(?P<name>[A-Za-z_]\w*)=(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"',]\S*?|),?(?=\s|\Z)|(?P<word>\S+)"""
 )
 _AMOUNT: Final = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,2}))?")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _REAL: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_CHANGE: Final = re.compile(r"(?P<op>[A-Za-z]+)(?:\s+(?!at\s)(?P<value>\S+))?\s+at\s+(?P<at>\S+)")
+_CHANGE: Final = re.compile(r"(?P<op>[A-Za-z]+)(?:\s+(?!at\s)(?P<value>\[.*\]|\S+))?\s+at\s+(?P<at>\S+)")
 _OPS: Final = ("entered", "changed", "left")
+_KEY: Final = re.compile(r"""\s*(?:(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<word>[^\s"',\[\]]+))\s*(?:,|\Z)""")
+_REMOVED: Final = "null"
 
 
 def read_given(text: str) -> T.Given:
@@ -36,7 +43,7 @@ def read_given(text: str) -> T.Given:
     if event not in EVENT_TYPES:
         cure = did_you_mean(event, EVENT_TYPES)
         raise problem("TS-R401", f"`{parts[0][0]}` is no type of event", _span(parts[0]), cure)
-    fields: dict[str, str | int | float] = {}
+    fields: dict[str, str | int | float | None] = {}
     for position, part in enumerate(parts[1:-2]):
         if part["name"] is not None:
             name, written = part["name"], part["value"]
@@ -49,8 +56,8 @@ def read_given(text: str) -> T.Given:
     return T.Given(event, _offset(words[-1] or "", _span(parts[-1])), fields)
 
 
-def read_then(text: str, levels: tuple[str, ...]) -> T.Then:
-    """One change of a tag with these levels (none: in or out).
+def read_then(text: str, sort: Sort, levels: tuple[str, ...]) -> T.Then:
+    """One change of a tag with values of this sort, which are `levels` if they are names.
 
     Raises RuleError (TS-R403 to 405) with the span in `text`.
     """
@@ -61,14 +68,43 @@ def read_then(text: str, levels: tuple[str, ...]) -> T.Then:
     op, value = match["op"], match["value"]
     if op not in _OPS:
         raise problem("TS-R403", f"`{op}` is no change", T.Span(0, len(op)), did_you_mean(op, _OPS))
-    if value is not None and (not levels or op == "left"):
-        raise problem("TS-R404", f"`{op}` of this tag has no level", whole, f"Write {op} at {match['at']}")
-    if value is not None and value not in levels:
-        raise problem("TS-R404", f"The tag has no level `{value}`", whole, did_you_mean(value, levels))
-    if op == "changed" and not levels:
-        raise problem("TS-R404", "The tag has no levels to change between", whole, "Write entered or left")
+    if value is not None and (sort == "plain" or op == "left"):
+        raise problem("TS-R404", f"`{op}` of this tag has no value", whole, f"Write {op} at {match['at']}")
+    if op == "changed" and sort == "plain":
+        raise problem("TS-R404", "The tag has no values to change between", whole, "Write entered or left")
     at_ms = _offset(match["at"], T.Span(len(text.rstrip()) - len(match["at"]), len(text.rstrip())))
-    return T.Then(cast(Literal["entered", "changed", "left"], op), at_ms, value)
+    read = None if value is None else _value_of(value, sort, levels, whole)
+    return T.Then(cast(Literal["entered", "changed", "left"], op), at_ms, read)
+
+
+def _value_of(written: str, sort: Sort, levels: tuple[str, ...], span: T.Span) -> str | float | tuple[str, ...]:
+    if sort == "keys":
+        return _keys(written, span)
+    if sort == "number":
+        if _REAL.fullmatch(written) is None:
+            raise problem("TS-R404", f"`{written}` is no number", span, "Write for example entered 0.5 at 1d")
+        return float(written)
+    if written not in levels:
+        raise problem("TS-R404", f"The tag has no level `{written}`", span, did_you_mean(written, levels))
+    return written
+
+
+def _keys(written: str, span: T.Span) -> tuple[str, ...]:
+    """The keys in brackets, in the order in which they are published."""
+    cure = 'Write for example entered [bags, "running shoes"] at 1d'
+    inside, at = written[1:-1].strip(), 0
+    keys: list[str] = []
+    if written[:1] != "[" or not inside:
+        raise problem("TS-R404", f"`{written}` is no list of keys", span, cure)
+    while at < len(inside):
+        match = _KEY.match(inside, at)
+        if match is None:
+            raise problem("TS-R404", f"`{inside[at:]}` is no list of keys", span, cure)
+        keys.append(match["word"] or _unquoted(match["text"]))
+        at = match.end()
+    if len(set(keys)) < len(keys):
+        raise problem("TS-R404", "A key stands twice in the list", span, "Take one of them out")
+    return tuple(sorted(keys, key=str.encode))
 
 
 def _span(match: re.Match[str]) -> T.Span:
@@ -84,8 +120,13 @@ def _offset(text: str, span: T.Span) -> int:
     return offset_ms
 
 
-def _put(fields: dict[str, str | int | float], event: str, name: str, written: str, span: T.Span) -> None:
-    """Add one field under the name of the stored one."""
+def _put(fields: dict[str, str | int | float | None], event: str, name: str, written: str, span: T.Span) -> None:
+    """Add one field under the name of the stored one, or an attribute of a profile."""
+    if event == PROFILE:
+        if name in fields:
+            raise problem("TS-R402", f"`{name}` is given twice", span)
+        fields[name] = None if written == _REMOVED else _unquoted(written)
+        return
     field = field_of(event, name)
     if field is None:
         message = f"The event {event} has no field `{name}`"

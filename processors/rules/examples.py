@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from processors.rules import limits
 from processors.rules import tree as T
+from processors.rules.dump import dump_text
 from processors.rules.durations import write_offset
 from processors.rules.fields import field_of
 
 START_MS: Final = 1_704_067_200_000
 """2024-01-01T00:00:00Z is an example's 0d: an hour's start, so that panes end where people expect."""
 
-Event = tuple[str, int, dict[str, str | int | float]]
-"""(type, event_time in ms, fields as stored); it arrives when it happens."""
+NUMBER_TOLERANCE: Final = 1e-9
+"""By which share a number may differ from the one that is expected: people do not write all 17 digits."""
+
+Event = tuple[str, int, dict[str, str | int | float | None]]
+"""(type, event_time in ms, fields as stored, of a profile the attributes); it arrives when it happens."""
 
 Change = tuple[str, int, object]
-"""(op, effective_at in ms, value after: the level where the tag has levels)."""
+"""(op, effective_at in ms, value after: the level, the number, or the keys as a sequence, where the tag has such)."""
+
+_PLAIN_KEY: Final = re.compile(r"\w+")
 
 Replay = Callable[[T.RuleSet, str, list[Event], int], Sequence[Change]]
 """(rule set, tag id, events of one customer in order of time, until_ms) to the changes of that tag, in order.
@@ -67,7 +76,17 @@ def _event(given: T.Given) -> Event:
 
 def _matches(expected: T.Then, got: Change) -> bool:
     op, at_ms, value = got
-    return expected.op == op and START_MS + expected.at_ms == at_ms and expected.value in (None, value)
+    return expected.op == op and START_MS + expected.at_ms == at_ms and _is_value(expected.value, value)
+
+
+def _is_value(expected: str | float | tuple[str, ...] | None, got: object) -> bool:
+    if expected is None:
+        return True
+    if isinstance(expected, float):
+        return isinstance(got, int | float) and math.isclose(expected, got, rel_tol=NUMBER_TOLERANCE)
+    if isinstance(expected, tuple):
+        return isinstance(got, list | tuple) and tuple(got) == expected
+    return got == expected
 
 
 def _aligned(expected: Sequence[T.Then], got: Sequence[Change]) -> Iterator[tuple[str | None, str | None]]:
@@ -92,12 +111,19 @@ def _then(then: T.Then) -> str:
 
 def _change(change: Change) -> str:
     op, at_ms, value = change
-    return _line(op, value if isinstance(value, str) and op != "left" else None, at_ms - START_MS)
+    return _line(op, None if op == "left" else value, at_ms - START_MS)
 
 
-def _line(op: str, value: str | None, at_ms: int) -> str:
-    level = "" if value is None else f" {value}"
-    return f"{op}{level} at {write_offset(at_ms)}"
+def _line(op: str, value: object, at_ms: int) -> str:
+    """A change as an example has it, so that it can be copied there."""
+    shown = ""
+    if isinstance(value, str):
+        shown = f" {value}"
+    elif isinstance(value, list | tuple):
+        shown = f" [{', '.join(key if _PLAIN_KEY.fullmatch(key) else dump_text(key) for key in value)}]"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        shown = f" {Decimal(f'{value:.12g}'):f}"
+    return f"{op}{shown} at {write_offset(at_ms)}"
 
 
 def _table(rows: Sequence[tuple[str | None, str | None]]) -> Iterator[str]:

@@ -10,6 +10,9 @@ from schemas.events import FIELDS, Field
 CENTS: Final = 100
 """Cents in one unit of `amount`."""
 
+PROFILE: Final = "profile"
+"""The event that carries attributes; in a rule `profile.NAME` is the customer's attribute, no field of one event."""
+
 EVENT_TIME: Final = "event_time"
 """The time that every event has; it is no column among the fields."""
 
@@ -33,6 +36,10 @@ def times_of(event: str) -> list[str]:
 
 def is_numeric(field: Field) -> bool:
     return field.kind in ("int", "cents", "real")
+
+
+def is_textual(field: Field) -> bool:
+    return field.kind in ("text", "kind")
 
 
 def step_of(name: str, field: Field) -> Fraction | None:

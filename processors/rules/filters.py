@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from processors import interpret as vm
@@ -16,14 +17,27 @@ CENTS = 100
 class FilterCompiler:
     """Compiles the filters of one event type."""
 
-    def __init__(self, event: str, pools: Pools, default_currency: str) -> None:
+    def __init__(
+        self, event: str, pools: Pools, default_currency: str, state: Callable[[T.Expr, bool | None], tuple[int, int]]
+    ) -> None:
+        """`state` makes a program about the customer, of a condition (None) or of an attribute or age, as a text or not.
+
+        It gives the program's range.
+        """
         self._event = event
         self._pools = pools
         self._default_currency = default_currency
+        self._state = state
 
     def compile(self, expr: T.Expr) -> list[Instruction]:
         """Instructions that leave the truth of `expr` on the stack."""
         match expr:
+            case T.Compare(op, T.FieldRef(name), (T.ProfileRef() | T.Age()) as right):
+                return [self._with_state(op, name, right)]
+            case T.Compare(op, (T.ProfileRef() | T.Age()) as left, T.FieldRef(name)):
+                return [self._with_state(flip(op), name, left)]
+            case T.Compare() | T.Member() | T.Present() | T.StartsWith() if _is_about_customer(expr):
+                return [(vm.OP_STATE, *self._state(expr, None), 0, 0)]
             case T.Present(T.FieldRef("currency" | "kind")):
                 # a missing one means the default one
                 return [truth(True)]
@@ -53,6 +67,14 @@ class FilterCompiler:
                 return self._any(negated, [self._with_constant(op, name, v) for v in values])
             case _:
                 return logic(expr, self.compile)
+
+    def _with_state(self, op: T.CompareOp, name: str, value: T.ProfileRef | T.Age) -> Instruction:
+        """A field against what is known of the customer."""
+        position, f, unit = self._field(name)
+        as_text = f.kind in ("text", "kind")
+        sort = vm.TEXT_FIELD if f.kind == "text" else -2 - self._pools.kinds(self._event) if as_text else unit
+        start, end = self._state(value, as_text)
+        return (vm.OP_WITH_STATE, position, sort, OPS[op], start << 32 | end)
 
     def _any(self, negated: bool, tests: list[Instruction]) -> list[Instruction]:
         """One of the tests holds, or, negated, all do."""
@@ -105,6 +127,17 @@ class FilterCompiler:
         if field_a.kind == "text" and field_b.kind == "text":
             return (vm.OP_TEXT_FIELDS, a, b, int(op == "!="), 0)
         return (vm.OP_NUMBER_FIELDS, a, b, OPS[op], unit_a << 32 | unit_b)
+
+
+def _is_about_customer(expr: T.Expr) -> bool:
+    """Whether a comparison names an attribute and no field of the event."""
+    nodes = list(nodes_of(expr))
+    return any(isinstance(node, T.ProfileRef | T.Age) for node in nodes)
+
+
+def attributes_in(expr: T.Expr | None) -> list[T.ProfileRef | T.Age]:
+    """Every attribute that a filter or a condition looks at."""
+    return [node for node in nodes_of(expr) if isinstance(node, T.ProfileRef | T.Age)]
 
 
 def calendars_in(expr: T.Expr | None) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from processors.rules import tree as T
-from processors.rules.dump import dump
+from processors.rules.depend import before_in_group
+from processors.rules.dump import dump, dump_number
 
 _FORMAT: Final = 1
 """Raised when equal rules come to mean something else, so that they get another version."""
@@ -21,12 +22,15 @@ _HEX_DIGITS: Final = 16
 
 
 def version_of(tags: Sequence[T.Tag], time_zone: str, default_currency: str) -> str:
-    """Hash of the logic: conditions, levels and their order, timing, exclusive groups, zone and currency."""
+    """Hash of the logic: conditions, values, levels and their order, timing, what may set a tag, exclusive groups and
+    the order in them, zone and currency.
+    """
+    before = before_in_group(tags)
     logic = {
         "format": _FORMAT,
         "time_zone": time_zone,
         "default_currency": default_currency,
-        "tags": {tag.id: logic_of(tag) for tag in tags},
+        "tags": {tag.id: logic_of(tag, len(before[tag.id])) for tag in tags},
     }
     return _hash(logic)
 
@@ -38,12 +42,13 @@ def text_hash_of(tags: Sequence[T.Tag]) -> str:
     return _hash({tag.id: _text(tag) for tag in tags})
 
 
-def logic_of(tag: T.Tag) -> dict[str, Any]:
-    """What a tag decides by, apart from its id. A key that came later is there only where it is given.
+def logic_of(tag: T.Tag, before: int) -> dict[str, Any]:
+    """What a tag decides by, apart from its id; `before` is how many tags of its exclusive group come before it.
 
-    So rules that do not use it keep their version.
+    A key that came later is there only where it is given, so rules that do not use it keep their version. Of a group
+    the order counts, not the numbers by which it is given.
     """
-    logic = {
+    logic: dict[str, Any] = {
         "when": _dump(tag.when),
         "leave": _dump(tag.leave),
         "tier": [[level.name, dump(level.when)] for level in tag.tiers],
@@ -51,7 +56,20 @@ def logic_of(tag: T.Tag) -> dict[str, Any]:
         "cooldown_ms": tag.cooldown_ms,
         "expires_ms": tag.expires_ms,
     }
-    return logic if tag.exclusive is None else logic | {"exclusive": tag.exclusive, "rank": tag.rank}
+    if tag.exclusive is not None:
+        logic |= {"exclusive": tag.exclusive, "rank": before + 1}
+    if tag.for_each is not None:
+        logic |= {"for_each": f"{tag.for_each.event}.{tag.for_each.field}", "limit": tag.for_each.limit}
+    if tag.score is not None:
+        logic |= {"score": dump(tag.score), "step": dump_number(tag.step)}
+    later = {
+        "manual": None if tag.manual else False,
+        "model": tag.model or None,
+        "levels": list(tag.levels) or None,
+        "holdout": None if tag.holdout is None else dump_number(tag.holdout),
+        "forecast": tag.forecast or None,
+    }
+    return logic | {key: value for key, value in later.items() if value is not None}
 
 
 def _text(tag: T.Tag) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from processors.rules.parts import filters_of, nodes_of, parts_of
 from processors.rules.problems import problem
 from schemas.errors import RuleError
 
-_Subject = T.Aggregate | T.Ratio | T.Trend | T.FieldRef | T.Calendar
+_Subject = T.Aggregate | T.Ratio | T.Trend | T.FieldRef | T.Calendar | T.ProfileRef | T.Age | T.TagRef
 """What has a number."""
 
 _CALENDAR: Final = {"hour": (0, 23), "weekday": (1, 7)}
@@ -126,7 +126,7 @@ def _owners_of(node: T.Expr) -> list[str]:
     """The event types whose filters `filters_of` has, in the same order."""
     if isinstance(node, T.Sequence):
         return [each.event for each in (node.first, node.second) if each.where is not None]
-    return [node.event] if isinstance(node, T.Aggregate) and node.where is not None else []
+    return [node.event] if isinstance(node, T.Aggregate | T.Top) and node.where is not None else []
 
 
 def _single(expr: T.Expr, event: str | None) -> Iterator[RuleError]:
@@ -134,7 +134,7 @@ def _single(expr: T.Expr, event: str | None) -> Iterator[RuleError]:
     match expr:
         case T.Compare():
             yield from _comparison(expr, event)
-        case T.Present(T.Trend()) | T.Present(T.Aggregate("count" | "sum")):
+        case T.Present(T.Trend()) | T.Present(T.Aggregate("count" | "sum" | "distinct")):
             yield problem("TS-R902", f"`{dump(expr)}` is always true: it is never missing", expr.span)
         case T.StartsWith(left, T.Text("")):
             cure = f"Write present({dump(left)})"
@@ -166,7 +166,7 @@ def _possible(subject: _Subject, event: str | None) -> tuple[_Range, Fraction | 
         case T.Calendar(unit):
             low, high = _CALENDAR[unit]
             return _Range(Fraction(low), Fraction(high)), Fraction(1)
-        case T.Aggregate("count"):
+        case T.Aggregate("count" | "distinct") | T.Age():
             return _Range(low=Fraction(0)), Fraction(1)
         case T.Aggregate("days_since" | "interval"):
             return _Range(low=Fraction(0)), None
@@ -202,7 +202,7 @@ def _of_many(func: T.Func, one: _Range, step: Fraction | None) -> tuple[_Range, 
 def _often(subject: _Subject) -> str:
     """To what `always` is limited: a comparison with something missing is false."""
     match subject:
-        case T.Aggregate("count" | "sum") | T.Trend() | T.Calendar(_, "event_time"):
+        case T.Aggregate("count" | "sum" | "distinct") | T.Trend() | T.Calendar(_, "event_time"):
             return ""
         case T.FieldRef() | T.Calendar():
             return " of an event that has the field"
@@ -233,7 +233,12 @@ def _comparison(expr: T.Compare, event: str | None) -> Iterator[RuleError]:
 def _exclusive(items: Sequence[T.Expr], event: str | None) -> Iterator[RuleError]:
     """Comparisons of one thing, joined by `and`, that leave no value; those that are warned about anyway left aside."""
     left: dict[T.Expr, _Range] = {}
+    texts: dict[T.Expr, str] = {}
     for item in items:
+        match item:
+            case T.Compare("==", subject, T.Text(text)) | T.Compare("==", T.Text(text), subject):
+                if texts.setdefault(subject, text) != text:
+                    yield problem("TS-R903", f"`{dump(item)}` excludes what stands before it", item.span)
         bound = _bound(item)
         held = None if bound is None else bound.range()
         if bound is None or held is None or next(_comparison_of(item, event), None) is not None:

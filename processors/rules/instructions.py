@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from processors import interpret as vm
 from processors.rules import tree as T
+from schemas.events import KINDS
 
 Instruction = tuple[int, int, int, int, int]
 """Operation and four operands, see interpret.py."""
@@ -22,12 +23,33 @@ _INT64_MAX = 2**63 - 1
 class Pools:
     """Constants of a rule set: texts as bytes, and reals."""
 
-    texts: dict[bytes, int] = field(default_factory=dict)
+    texts: list[bytes] = field(default_factory=list)
     reals: dict[float, int] = field(default_factory=dict)
+    prefixes: bytearray = field(default_factory=bytearray)
+    """Texts with which attributes are said to begin, one behind another."""
+    _index: dict[bytes, int] = field(default_factory=dict)
+    _kinds: dict[str, int] = field(default_factory=dict)
 
     def text(self, value: str) -> int:
         """Index of a text."""
-        return self.texts.setdefault(value.encode(), len(self.texts))
+        encoded = value.encode()
+        if encoded not in self._index:
+            self._index[encoded] = len(self.texts)
+            self.texts.append(encoded)
+        return self._index[encoded]
+
+    def kinds(self, event: str) -> int:
+        """Index of the name of an event type's first kind, behind which stand the others."""
+        if event not in self._kinds:
+            self._kinds[event] = len(self.texts)
+            self.texts += [kind.encode() for kind in KINDS[event]]
+        return self._kinds[event]
+
+    def prefix(self, value: str) -> tuple[int, int]:
+        """(place among the prefixes, length in bytes)."""
+        place = len(self.prefixes)
+        self.prefixes += value.encode()
+        return place, len(self.prefixes) - place
 
     def real(self, value: Fraction) -> int:
         """Index of a real: the double nearest to what was written, as it is for a field."""

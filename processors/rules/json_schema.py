@@ -7,11 +7,15 @@ means something, `tagstream check` says. Draft 7 is what the editors' YAML plugi
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from processors.rules import limits
 from processors.rules.durations import TIMING_UNITS, WINDOW_UNITS
-from processors.rules.tag_reader import CATEGORIES, CLASSES, COLOUR, DATE, ID, LANGUAGES
+from processors.rules.for_each import KEY_FIELDS
+from processors.rules.key_reader import DATE, ID, LANGUAGES
+from processors.rules.key_rules import EXCLUDED, NEEDED, OF_A_RULE, RULES
+from processors.rules.tag_reader import CATEGORIES, CLASSES, COLOUR
 from schemas.events import EVENT_TYPES
 
 _PROSE: Final = ["string", "number"]
@@ -34,7 +38,7 @@ def schema() -> dict[str, Any]:
             "example": _closed(
                 {
                     "given": _lines(rf"^\s*({'|'.join(EVENT_TYPES)})\s(.*\s)?at\s+\S+\s*$"),
-                    "then": _lines(r"^\s*(entered|changed|left)\s+(\S+\s+)?at\s+\S+\s*$"),
+                    "then": _lines(r"^\s*(entered|changed|left)\s+((\[.*\]|\S+)\s+)?at\s+\S+\s*$"),
                 },
                 ["given", "then"],
             ),
@@ -58,16 +62,26 @@ def _tag() -> dict[str, Any]:
     }
     return {
         **_closed(properties, ["tag", "name", "class", "category"]),
-        "oneOf": [
-            {"required": ["when"]},
-            {"required": ["tier"], "not": {"required": ["leave"]}},
-        ],
-        "dependencies": {"rank": ["exclusive"]},
+        "oneOf": [*({"required": [rule]} for rule in RULES), _without_rule()],
+        "dependencies": {
+            **{key: _none_of(excluded) for key, excluded in EXCLUDED.items()},
+            **{key: [needed] for key, (needed, _) in NEEDED.items()},
+        },
     }
 
 
+def _without_rule() -> dict[str, Any]:
+    """A tag that is set from outside only."""
+    settable = [{"properties": {key: {"const": True}}, "required": [key]} for key in ("manual", "model")]
+    return {**_none_of((*RULES, *OF_A_RULE)), "anyOf": settable}
+
+
+def _none_of(keys: Sequence[str]) -> dict[str, Any]:
+    return {"not": {"anyOf": [{"required": [key]} for key in keys]}}
+
+
 def _decided() -> dict[str, tuple[dict[str, Any], str]]:
-    """Keys that decide something, each with its shape and what it means."""
+    """Keys of the conditions and values, each with its shape and what it means."""
     condition = {"allOf": [{"$ref": "#/definitions/condition"}]}
     levels = {
         "type": "array",
@@ -75,25 +89,36 @@ def _decided() -> dict[str, tuple[dict[str, Any], str]]:
         "maxItems": limits.MAX_LEVELS,
         "items": {"$ref": "#/definitions/level"},
     }
+    names = {"type": "array", "minItems": 1, "maxItems": limits.MAX_LEVELS, "uniqueItems": True, "items": _ID}
+    holdout = {"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": r"^(100|[0-9]{1,2})(\.[0-9]+)?%$"}
     most = 10**limits.MAX_RANK_DIGITS - 1
     rank = {"type": "integer", "minimum": -most, "maximum": most}
     return {
-        "tag": (_ID, "The tag's id, unique over all files."),
         "when": (condition, "The condition under which a customer has the tag."),
         "leave": (condition, "The condition under which they lose it; without it: when `when` no longer holds."),
         "tier": (levels, "Levels, tried from top to bottom; the first that holds is the value."),
+        "score": (condition, "The number that is the value, in place of a condition."),
+        "step": ({"type": "number", "minimum": 0}, "By how much the score must have moved to be published."),
+        "for_each": ({"enum": list(KEY_FIELDS)}, "The field whose values are the keys for which `when` is asked."),
+        "limit": ({"type": "integer", "minimum": 1, "maximum": limits.MAX_KEYS}, "Most keys at once."),
+        "levels": (names, "Of a tag without a rule: the values that it may be set to."),
         "dwell": (_length(TIMING_UNITS), "How long the condition must have held before the tag is entered."),
         "cooldown": (_length(TIMING_UNITS), "How long after leaving the tag cannot be entered again."),
         "expires": (_length(WINDOW_UNITS), "How long the tag lasts at most."),
+        "manual": ({"type": "boolean"}, "Whether the tag may be set by hand."),
+        "model": ({"type": "boolean"}, "Whether a model may set it."),
+        "holdout": (holdout, "The share of customers that is the control group."),
+        "forecast": ({"type": "boolean"}, "Whether its changes say when it will flip if nothing happens."),
         "exclusive": (_ID, "A group of which a customer has one tag at most."),
         "rank": (rank, "Place within the group: the least comes first."),
     }
 
 
 def _for_people() -> dict[str, tuple[dict[str, Any], str]]:
-    """Keys that change nothing in what is decided."""
+    """The id, and keys that change nothing in what is decided."""
     examples = {"type": "array", "maxItems": limits.MAX_EXAMPLES, "items": {"$ref": "#/definitions/example"}}
     return {
+        "tag": (_ID, "The tag's id, unique over all files."),
         "name": (_texts(limits.MAX_NAME_CHARS), "What people see: one text, or one for each language."),
         "describe": (_texts(limits.MAX_DESCRIBE_CHARS), "What the tag means."),
         "class": ({"enum": list(CLASSES)}, "How the tag comes about."),

@@ -37,7 +37,11 @@ MAX_DECIMALS: Final = 9
 MAX_TAGS: Final = 10_000
 """Tags in a rule set, the size at which the engine is measured."""
 MAX_LEVELS: Final = 32
-"""Levels of one tier."""
+"""Levels of one tier, or of a tag without a rule."""
+DEFAULT_KEYS: Final = 20
+"""Keys that a `for_each` may have at once where it gives no `limit`."""
+MAX_KEYS: Final = 1_000
+"""The greatest `limit`; a customer's own keys of a series are bounded by it too."""
 MAX_GROUP_TAGS: Final = 100
 """Tags of one exclusive group: each looks at all that come before it, so the cost is the square."""
 MAX_RANK_DIGITS: Final = 6

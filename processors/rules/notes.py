@@ -42,6 +42,14 @@ class LevelMention:
     place: Place
 
 
+@dataclass(frozen=True, slots=True)
+class NumberMention:
+    """A tag whose `tag("…")` is compared with a number."""
+
+    tag: str
+    place: Place
+
+
 @dataclass(slots=True)
 class Notes:
     """Of all tags read so far."""
@@ -49,6 +57,7 @@ class Notes:
     references: list[Mention] = field(default_factory=list)
     """By `tag("…")`."""
     levels: list[LevelMention] = field(default_factory=list)
+    numbers: list[NumberMention] = field(default_factory=list)
     parents: list[Mention] = field(default_factory=list)
     keys: dict[tuple[str, str], Place] = field(default_factory=dict)
     """By tag id and key (`tag`, `exclusive`, `review_by`) where its value stands."""

@@ -16,16 +16,18 @@ from lark import Token, Tree
 from processors.rules import limits
 from processors.rules import tree as T
 from processors.rules.durations import WINDOW_UNITS, read_length
-from processors.rules.fields import EVENT_TIME
+from processors.rules.fields import EVENT_TIME, PROFILE
 from processors.rules.problems import problem
 from processors.rules.suggest import did_you_mean, nearest
-from processors.rules.syntax import LATER_FUNCTIONS, Node, read_syntax, span_of, token_span
+from processors.rules.syntax import Node, read_syntax, span_of, token_span
+from schemas.events import EVENT_TYPES
 
 _COMPARISONS: Final = get_args(T.CompareOp)
 _MEANT: Final = {"=": "==", "===": "==", "<>": "!=", "!==": "!=", "=>": ">=", "=<": "<=", "!": "not"}
 _ESCAPES: Final = {"n": "\n", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
 _CALENDAR: Final = ("hour", "weekday")
 _FILTERED: Final = ("filtered", "filtered_event")
+_HAVE_TEXTS: Final = (T.Aggregate, T.TagRef, T.ProfileRef, T.Top)
 
 
 def parse(text: str) -> T.Expr:
@@ -77,7 +79,7 @@ def _compare(node: Node) -> T.Expr:
         raise problem("TS-R106", "Comparisons cannot be chained", token_span(signs[1]))
     left, right = map(_expr, _nodes(node))
     op = cast(T.CompareOp, str(signs[0]))
-    if op in ("==", "!=") and isinstance(left, T.Text) and isinstance(right, T.Aggregate | T.TagRef):
+    if op in ("==", "!=") and isinstance(left, T.Text) and isinstance(right, _HAVE_TEXTS):
         # one form for one meaning: the constant stands on the right of what has a text
         left, right = right, left
     return T.Compare(op, left, right, span_of(node))
@@ -191,16 +193,23 @@ def _name(node: Node) -> T.Expr:
     return T.FieldRef(word, span_of(node))
 
 
-def _path(node: Node) -> NoReturn:
+def _path(node: Node) -> T.Expr:
     event, field = map(str, node.children)
-    if event == "profile":
-        raise problem("TS-R104", f"`profile.{field}` is not yet supported in this version", span_of(node))
+    if event == PROFILE:
+        return T.ProfileRef(field, span_of(node))
     cure = f"Inside `where` write {field}; elsewhere sum({event}.{field}, 30d)"
+    if event not in EVENT_TYPES and nearest(event, EVENT_TYPES) == PROFILE:
+        cure = f"Did you mean {PROFILE}.{field}?"
     raise problem("TS-R110", f"`{event}.{field}` stands where it cannot", span_of(node), cure)
 
 
 def _filtered(node: Node) -> NoReturn:
     raise problem("TS-R111", "`where` belongs to the first argument of an aggregate", span_of(node))
+
+
+def _ranked(node: Node) -> NoReturn:
+    cure = "Write top(EVENT.FIELD by sum(EVENT.FIELD), WINDOW)"
+    raise problem("TS-R105", "`by` belongs to the field of top", span_of(node), cure)
 
 
 # --- functions --------------------------------------------------------------------------------------------------------
@@ -211,13 +220,8 @@ def _call(node: Node) -> T.Expr:
     assert isinstance(name, Token)
     if name in _FUNCTIONS:
         return _FUNCTIONS[str(name)](node)
-    if name in LATER_FUNCTIONS:
-        raise problem("TS-R104", f"`{name}` is not yet supported in this version", token_span(name))
-    # a slip in a later function's name is better answered by that name
-    later = nearest(str(name), LATER_FUNCTIONS)
-    cure = None if later and not nearest(str(name), _FUNCTIONS) else did_you_mean(str(name), _FUNCTIONS)
-    message = f"There is no function `{name}`"
-    raise problem("TS-R103", message, token_span(name), cure or f"Did you mean {later}? It is not yet supported")
+    cure = did_you_mean(str(name), _FUNCTIONS)
+    raise problem("TS-R103", f"There is no function `{name}`", token_span(name), cure)
 
 
 def _arguments(node: Node, count: int, form: str, too_few: str | None = None) -> list[Node]:
@@ -248,9 +252,41 @@ def _of_field(node: Node) -> T.Expr:
     source, window = _windowed(node, f"{func}(EVENT.FIELD, WINDOW)")
     event, field, where, span = _source(source, func, f"{func}(EVENT.FIELD, WINDOW)")
     if field is None:
-        named = "amount" if event == "purchase" else "FIELD"
+        named = "amount" if event == "purchase" and func != "distinct" else "FIELD"
         raise problem("TS-R105", f"{func} needs a field", span, f"Write {func}({event}.{named}, 30d)")
     return T.Aggregate(cast(T.Func, func), event, field, where, _window_ms(window), span_of(node))
+
+
+def _top(node: Node) -> T.Expr:
+    """`top(EVENT.FIELD, W)`, `top(EVENT.FIELD by sum(EVENT.FIELD), W)`."""
+    form = "top(EVENT.FIELD, WINDOW)"
+    source, window = _windowed(node, form)
+    if source.data == "ranked":
+        named, measured, *conditions = _nodes(source)
+        event, field = map(str, named.children)
+        measure = _measure(measured, event)
+        where = _where(event, conditions[0]) if conditions else None
+        return T.Top(event, field, measure, where, _window_ms(window), span_of(node))
+    event, only, where, span = _source(source, "top", form)
+    if only is None:
+        raise problem("TS-R105", "top needs a field", span, f"Write top({event}.FIELD, 30d)")
+    return T.Top(event, only, None, where, _window_ms(window), span_of(node))
+
+
+def _measure(node: Node, event: str) -> str:
+    """The field of `sum(EVENT.FIELD)` behind `by`."""
+    cure = f"Write by sum({event}.FIELD), or leave `by` out to go by the number of events"
+    if node.data != "call" or node.children[0] != "sum":
+        raise problem("TS-R105", "top goes by the number of events, or by a sum", span_of(node), cure)
+    summed, *more = _nodes(node) or [node]
+    if more:
+        raise problem("TS-R105", "The sum behind `by` has the window of top", span_of(more[0]), cure)
+    if summed.data in _FILTERED:
+        cure = f"Write top({event}.FIELD by sum({event}.FIELD) where CONDITION, WINDOW)"
+        raise problem("TS-R111", "The sum behind `by` has the filter of top", span_of(summed), cure)
+    if summed.data != "path" or summed.children[0] != event:
+        raise problem("TS-R105", "What is summed behind `by` is a field of the same event", span_of(summed), cure)
+    return str(summed.children[1])
 
 
 def _days_since(node: Node) -> T.Expr:
@@ -273,6 +309,8 @@ def _windowed(node: Node, form: str) -> tuple[Node, Node]:
 
 def _source(node: Node, func: str, form: str) -> tuple[str, str | None, T.Expr | None, T.Span]:
     """(event, field, filter, span of the event and the field) of what is aggregated."""
+    if node.data == "ranked":
+        _ranked(node)
     if node.data == "filtered_event":
         (token,) = (child for child in node.children if isinstance(child, Token))
         return str(token), None, _where(str(token), _nodes(node)[0]), token_span(token)
@@ -327,6 +365,15 @@ def _calendar(node: Node) -> T.Expr:
     return T.Calendar(cast(Literal["hour", "weekday"], unit), str(argument.children[0]), span_of(node))
 
 
+def _age(node: Node) -> T.Expr:
+    (argument,) = _arguments(node, 1, f"age({PROFILE}.ATTRIBUTE)")
+    if argument.data == "path" and argument.children[0] == PROFILE:
+        return T.Age(str(argument.children[1]), span_of(node))
+    named = str(argument.children[-1]) if argument.data in ("path", "name") else "ATTRIBUTE"
+    cure = f"Write age({PROFILE}.{named})"
+    raise problem("TS-R105", "age takes an attribute of the profile", span_of(argument), cure)
+
+
 def _tag(node: Node) -> T.Expr:
     (argument,) = _arguments(node, 1, 'tag("ID")')
     if argument.data != "text":
@@ -341,8 +388,10 @@ _FUNCTIONS: Final[dict[str, Callable[[Node], T.Expr]]] = {
     "avg": _of_field,
     "min": _of_field,
     "max": _of_field,
+    "distinct": _of_field,
     "first": _of_field,
     "last": _of_field,
+    "top": _top,
     "interval": _of_events,
     "days_since": _days_since,
     "ratio": _ratio,
@@ -350,6 +399,7 @@ _FUNCTIONS: Final[dict[str, Callable[[Node], T.Expr]]] = {
     "present": _present,
     "hour": _calendar,
     "weekday": _calendar,
+    "age": _age,
     "tag": _tag,
 }
 
@@ -370,5 +420,6 @@ _READERS: Final[dict[str, Callable[[Node], T.Expr]]] = {
     "path": _path,
     "filtered": _filtered,
     "filtered_event": _filtered,
+    "ranked": _ranked,
     "call": _call,
 }

@@ -29,7 +29,7 @@ def filters_of(expr: T.Expr) -> tuple[T.Expr, ...]:
     """The conditions in the `where` of this node itself, left to right."""
     found: tuple[T.Expr | None, ...]
     match expr:
-        case T.Aggregate():
+        case T.Aggregate() | T.Top():
             found = (expr.where,)
         case T.Sequence():
             found = (expr.first.where, expr.second.where)

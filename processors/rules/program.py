@@ -35,7 +35,7 @@ FILTER_SERIES: Final = 9
 """First of the series that each filter feeds."""
 SERIES_PANE_MS: Final = 10
 SERIES_MEASURE: Final = 11
-"""Field that is summed, MEASURE_NONE if none."""
+"""Field that is summed, MEASURE_NONE if none; of an attribute the text of its name."""
 SERIES_UNIT: Final = 12
 """Whole units in one: 1, or 10^9 for reals."""
 SERIES_CURRENCY: Final = 13
@@ -51,7 +51,7 @@ SERIES_TAGS: Final = 17
 READERS: Final = 18
 """Ranks of tags."""
 TAG_WORDS: Final = 19
-"""Words of each tag's entry."""
+"""Words of an entry by its index: of each tag, then of what people and of what models say of it."""
 TAG_LEVELS: Final = 20
 """First of the levels of each tag; a plain tag has one."""
 LEVEL_START: Final = 21
@@ -72,7 +72,8 @@ SERIES_EAGER: Final = 30
 """First of the reads of each series that, by falling, can let a tag enter."""
 READ_SERIES: Final = 31
 READ_METRIC: Final = 32
-"""Metric of the series, as in OP_WINDOW; -1 - window for the time since the last event, which rises; or TRIED."""
+"""Metric of the series, as in OP_WINDOW; -1 - window for the time since the last event, which rises; or one of TRIED,
+BIRTHDAY and MOVED."""
 READ_FLOOR: Final = 33
 """Falling below this is what matters, ANY_FALL if it matters always; of a time, reaching it (ms)."""
 SERIES_SPAN_MS: Final = 34
@@ -82,8 +83,8 @@ SERIES_KIND: Final = 35
 SERIES_LINK: Final = 36
 """Series of the first events of a match, whose second events this one counts; then how long after (ms)."""
 SERIES_WITHIN_MS: Final = 37
-TYPE_MATCHES: Final = 38
-"""Number of series of each event type that are matches."""
+TYPE_SPECIAL: Final = 38
+"""Number of series of each event type that are matches or attributes, which are not fed like others."""
 TAG_RANK: Final = 39
 """Place of each tag in the order of evaluation: behind all that it refers to."""
 RANKED_TAGS: Final = 40
@@ -94,7 +95,26 @@ DEPENDENTS: Final = 42
 ZONE_FROM: Final = 43
 """Times (ms) from which on the zone has another distance from UTC, rising; then the distances (ms)."""
 ZONE_OFFSET: Final = 44
-TABLES: Final = 45
+SERIES_KEY_WORDS: Final = 45
+"""Words of the cell of a key where a series is grouped, 0 where it is not."""
+SERIES_GROUP: Final = 46
+"""Field by which a series is grouped; then the first text of its kinds, -1 if it is a text."""
+SERIES_GROUP_KINDS: Final = 47
+TAG_KIND: Final = 48
+"""What each tag's value is, see assigned.py."""
+TAG_LIMIT: Final = 49
+"""Most keys of a set."""
+TAG_STEP: Final = 50
+"""Step of a score, as the bits of a double."""
+TAG_KEYS: Final = 51
+"""First of the windows (in KEY_SERIES and KEY_WINDOW) from which a set's keys are known."""
+KEY_SERIES: Final = 52
+KEY_WINDOW: Final = 53
+TEXT_HASHES: Final = 54
+"""Hash of each constant text."""
+PREFIXES: Final = 55
+"""Bytes with which attributes are said to begin, one in each word."""
+TABLES: Final = 56
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1
@@ -104,10 +124,24 @@ MAX_TYPE_WORDS: Final = TABLES + 3
 """Greatest of TYPE_WORDS, and of TYPE_SERIES."""
 MAX_TYPE_SERIES: Final = TABLES + 4
 ZONE_COUNT: Final = TABLES + 5
-HEADER: Final = TABLES + 6
+FIRST_ATTRIBUTE: Final = TABLES + 6
+"""First of the series that are attributes, and how many there are."""
+ATTRIBUTES: Final = TABLES + 7
+TYPE_GROUPS: Final = TABLES + 8
+"""Most series of one event type that are grouped, and most words of one key's cell."""
+MAX_KEY_WORDS: Final = TABLES + 9
+TEXTS_AT_ONCE: Final = TABLES + 10
+"""Most texts that one event may bring."""
+EXTRA_WORDS: Final = TABLES + 11
+"""Words that one event may take for texts, sets of tags and sets of values seen."""
+HEADER: Final = TABLES + 12
 
 
 ANY_FALL: Final = (1 << 63) - 1
+BIRTHDAY: Final = -(1 << 21)
+"""Metric of an attribute of which the age is asked."""
+MOVED: Final = -(1 << 22)
+"""Metric of a score that moves with the time since the series' last event. READ_FLOOR is the tag."""
 TRIED: Final = -(1 << 20)
 """A condition that moves with the time since the series' last event in no simple way. READ_FLOOR is start << 20 | words
 of its program with `<=`, behind which stand the one with `>=` and the condition itself."""
@@ -129,8 +163,11 @@ def look(g, table, i):  # type: ignore[no-untyped-def]
     return g[g[table] + i]
 
 
-def pack(tables: Mapping[int, I64]) -> I64:
-    """All tables in one array, behind the header. Every table must be there."""
+def pack(tables: Mapping[int, I64], sizes: Mapping[int, int]) -> I64:
+    """All tables in one array, behind the header, whose words of their own are `sizes` or follow from the tables.
+
+    Every table must be there.
+    """
     starts = np.zeros(HEADER, np.int64)
     parts: list[I64] = [starts]
     top = HEADER
@@ -140,8 +177,10 @@ def pack(tables: Mapping[int, I64]) -> I64:
         top += tables[number].size
     starts[DEFAULT_COUNT] = tables[DEFAULT_TAGS].size
     starts[ZONE_COUNT] = tables[ZONE_FROM].size
-    starts[TAG_COUNT] = tables[TAG_WORDS].size
-    starts[ALL_TAG_WORDS] = tables[TAG_WORDS].sum()
+    starts[TAG_COUNT] = tables[TAG_RANK].size
+    starts[ALL_TAG_WORDS] = tables[TAG_WORDS][: tables[TAG_RANK].size].sum()
     starts[MAX_TYPE_WORDS] = tables[TYPE_WORDS].max()
     starts[MAX_TYPE_SERIES] = tables[TYPE_SERIES].max()
+    for word, size in sizes.items():
+        starts[word] = size
     return np.concatenate(parts)

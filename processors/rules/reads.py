@@ -12,7 +12,8 @@ from processors.rules import program as G
 from processors.rules import tree as T
 from processors.rules.conditions import unit_of
 from processors.rules.instructions import flip, whole_threshold
-from processors.rules.windows import SeriesTable, newest, windows_of
+from processors.rules.parts import nodes_of
+from processors.rules.windows import SeriesTable, attribute, newest, windows_of
 from processors.series import EVER
 
 FALLS: Final = "falls"
@@ -39,11 +40,11 @@ class Fading(NamedTuple):
 def motions_of(value: T.Expr) -> frozenset[str]:
     """What time alone does to a value, as long as no amount is negative."""
     match value:
-        case T.Aggregate("days_since"):
+        case T.Aggregate("days_since") | T.Age():
             return frozenset((RISES,))
         case T.Aggregate(window_ms=None):
             return frozenset()
-        case T.Aggregate("count" | "sum"):
+        case T.Aggregate("count" | "sum" | "distinct"):
             return frozenset((FALLS,))
         case T.Aggregate("max"):
             return frozenset((FALLS, VANISHES))
@@ -51,7 +52,7 @@ def motions_of(value: T.Expr) -> frozenset[str]:
             return frozenset((RISES, VANISHES))
         case T.Trend():
             return frozenset((FALLS, RISES))
-        case T.Aggregate():
+        case T.Aggregate() | T.Top():
             return frozenset((FALLS, RISES, VANISHES))
         case T.Ratio(left, right):
             if motions_of(left) or motions_of(right):
@@ -70,9 +71,12 @@ def _can_make(op: T.CompareOp, motions: frozenset[str], wanted: bool) -> bool:
 class ReadFinder:
     """Finds the reads of conditions."""
 
-    def __init__(self, table: SeriesTable, try_out: Callable[[T.Compare | T.Sequence], int]) -> None:
-        """`try_out` gives what READ_FLOOR is for a condition that is TRIED."""
+    def __init__(
+        self, table: SeriesTable, try_out: Callable[[T.Compare | T.Sequence], int], group: str | None = None
+    ) -> None:
+        """`try_out` gives what READ_FLOOR is for a condition that is TRIED; `group` as for `windows_of`."""
         self._table = table
+        self._group = group
         self._try_out = try_out
 
     def fading_in(self, expr: T.Expr, wanted: bool = True) -> Iterator[Fading]:
@@ -94,13 +98,22 @@ class ReadFinder:
                 yield Fading(self._all(left), True)
             case T.Present(item):
                 # a ratio also appears: when its divisor is 0 no longer
-                yield Fading(self._all(item), not wanted or isinstance(item, T.Ratio))
+                yield Fading(self._all(item), not wanted or isinstance(item, T.Ratio | T.Age))
                 # what is present is equal to itself
                 yield from self._tried(T.Compare("==", item, item))
             case T.Sequence(first, _, _, True):
                 yield Fading(frozenset((self._trial(first, expr),)), True)
             case _:
                 pass
+
+    def reads_of_score(self, value: T.Expr, tag: int) -> Iterator[Read]:
+        """What moves a number: whatever leaves its windows, a birthday, or the time since something."""
+        for node in nodes_of(value):
+            if isinstance(node, T.Aggregate | T.Trend | T.Age):
+                yield from self._all(node)
+        for since in _sinces_in(value):
+            place = newest(T.Happening(since.event, since.where), self._group)
+            yield Read(self._table.locate(place)[0], G.MOVED, tag)
 
     def _tried(self, comparison: T.Compare) -> Iterator[Fading]:
         """A comparison with the time since something, other than one of it alone with a constant."""
@@ -113,7 +126,7 @@ class ReadFinder:
 
     def _trial(self, what: T.Happening, condition: T.Compare | T.Sequence) -> Read:
         """A condition that moves with the time since the newest of these events."""
-        return Read(self._table.locate(newest(what))[0], G.TRIED, self._try_out(condition))
+        return Read(self._table.locate(newest(what, self._group))[0], G.TRIED, self._try_out(condition))
 
     def _side(self, value: T.Expr, op: T.CompareOp, other: T.Expr, wanted: bool) -> Fading:
         """One side of `value op other`."""
@@ -127,22 +140,24 @@ class ReadFinder:
         return Fading(reads, _can_make(op, motions, wanted))
 
     def _with_constant(self, value: T.Aggregate, op: T.CompareOp, bound: Fraction) -> frozenset[Read]:
-        if value.func not in ("count", "sum", "days_since"):
+        if value.func not in ("count", "sum", "distinct", "days_since"):
             return self._all(value)
         compared = whole_threshold(op, bound * unit_of(value))
         if isinstance(compared, bool):
             return frozenset()
         if value.func == "days_since":
-            series, place = self._table.locate(newest(T.Happening(value.event, value.where)))
+            series, place = self._table.locate(newest(T.Happening(value.event, value.where), self._group))
             # it begins at 0, so it never comes to 0 from below
             return frozenset(Read(series, -1 - place, floor) for floor in _floors(*compared) if 0 < floor <= L.FAR)
-        series, metric = self._table.metric(windows_of(value)[0])
+        series, metric = self._table.metric(windows_of(value, self._group)[0])
         return frozenset(Read(series, metric, floor) for floor in _floors(*compared))
 
     def _all(self, value: T.Expr) -> frozenset[Read]:
         """Whatever leaves the value's windows."""
+        if isinstance(value, T.Age):
+            return frozenset((Read(self._table.locate(attribute(value.name))[0], G.BIRTHDAY, 0),))
         reads = set()
-        for window in windows_of(value):
+        for window in windows_of(value, self._group):
             if window.length_ms != EVER:
                 reads.add(Read(*self._table.metric(window), G.ANY_FALL))
         return frozenset(reads)

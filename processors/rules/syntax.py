@@ -14,9 +14,6 @@ from processors.rules.problems import problem
 
 Node = Tree[Token]
 
-LATER_FUNCTIONS: Final = frozenset({"distinct", "top", "age"})
-"""Functions of the language that this version does not have."""
-
 _GRAMMAR: Final = Lark(
     Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8"),
     parser="lalr",
@@ -24,10 +21,11 @@ _GRAMMAR: Final = Lark(
     maybe_placeholders=False,
 )
 
-_LATER_WORDS: Final = LATER_FUNCTIONS | {"by"}
-_SEQUENCE_CURES: Final = {
+_WORD_CURES: Final = {
     "then": "A sequence is EVENT then EVENT within LENGTH, or EVENT then no EVENT within LENGTH",
     "within": "`within` ends a sequence: EVENT then EVENT within LENGTH",
+    "by": "`by` stands behind the field of top, before `where`: top(EVENT.FIELD by sum(EVENT.FIELD), WINDOW)",
+    ".": "A name has one point at most: EVENT.FIELD, or profile.ATTRIBUTE",
     "starts_with": 'Write FIELD starts_with "text", and its contrary not FIELD starts_with "text"',
 }
 _CHARACTER_CURES: Final = {
@@ -98,8 +96,6 @@ def _refuse_character(text: str, at: int) -> NoReturn:
 
 def _refuse_token(token: Token, span: T.Span, error: UnexpectedInput) -> NoReturn:
     word = str(token)
-    if word in _LATER_WORDS:
-        raise problem("TS-R104", f"`{word}` is not yet supported in this version", span)
     if token.type == "WHERE":
         raise problem("TS-R111", "`where` stands where it cannot", span)
     if word == "!":
@@ -107,7 +103,7 @@ def _refuse_token(token: Token, span: T.Span, error: UnexpectedInput) -> NoRetur
     lower = word.lower()
     if token.type == "NAME" and lower != word and lower in ("and", "or", "not", "in", "where", "then", "within"):
         raise problem("TS-R101", f"`{word}` is written in small letters", span, f"Write `{lower}`")
-    raise problem("TS-R101", f"`{word}` cannot stand here", span, _SEQUENCE_CURES.get(word) or _missing(error))
+    raise problem("TS-R101", f"`{word}` cannot stand here", span, _WORD_CURES.get(word) or _missing(error))
 
 
 def _missing(error: UnexpectedInput) -> str | None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 CompareOp = Literal["==", "!=", "<", "<=", ">", ">="]
-Func = Literal["count", "sum", "avg", "min", "max", "first", "last", "interval", "days_since"]
+Func = Literal["count", "sum", "avg", "min", "max", "distinct", "first", "last", "interval", "days_since"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,39 @@ class Aggregate:
     where: Expr | None
     window_ms: int | None
     """Length of the window in milliseconds; None is `ever`, and `days_since`."""
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """`top(event.field where ..., window)`, `top(event.field by sum(event.measure) where ..., window)`: a text.
+
+    The value of the field with the most events, or the greatest sum of the measure; of equals the smaller text.
+    """
+
+    event: str
+    field: str
+    measure: str | None
+    where: Expr | None
+    window_ms: int | None
+    """As in an aggregate."""
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRef:
+    """`profile.region`: an attribute of the customer; a text, and a number where it is compared with numbers."""
+
+    name: str
+    span: Span = default(default=Span(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """`age(profile.birthday)`: whole years since a date (YYYY-MM-DD) in the rules' zone."""
+
+    name: str
+    """The attribute."""
     span: Span = default(default=Span(), compare=False)
 
 
@@ -162,8 +195,8 @@ class Or:
 
 
 Expr = (
-    Number | Text | FieldRef | Aggregate | Ratio | Trend | Present | Calendar | StartsWith | TagRef | Sequence
-    | Compare | Member | Not | And | Or
+    Number | Text | FieldRef | ProfileRef | Age | Aggregate | Top | Ratio | Trend | Present | Calendar | StartsWith
+    | TagRef | Sequence | Compare | Member | Not | And | Or
 )  # fmt: skip
 
 
@@ -181,8 +214,9 @@ class Given:
 
     event: str
     at_ms: int
-    fields: dict[str, str | int | float]
-    """Field name to value; a bare number was `amount` (kept as `amount_cents`)."""
+    fields: dict[str, str | int | float | None]
+    """Field name to value; a bare number was `amount` (kept as `amount_cents`). Of a profile: attribute to text, or
+    None where it is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +225,8 @@ class Then:
 
     op: Literal["entered", "changed", "left"]
     at_ms: int
-    value: str | None
-    """The level, where the example names one."""
+    value: str | float | tuple[str, ...] | None
+    """The level, the score or the keys, where the example names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +237,21 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class ForEach:
+    """`for_each: event.field`: the tag's value is the set of keys, values of the field, for which `when` holds."""
+
+    event: str
+    field: str
+    limit: int
+    """Most keys in the set."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag as defined in YAML, type-checked. Exactly one of `when` and `tiers` is given."""
+    """A tag as defined in YAML, type-checked.
+
+    At most one of `when`, `tiers` and `score` is given; none for a tag that is only set by hand or by a model.
+    """
 
     id: str
     name: dict[str, str]
@@ -233,6 +280,22 @@ class Tag:
     review_by: str | None = None
     """Date (YYYY-MM-DD) by which the tag is to be looked at again."""
     sensitive: bool = False
+    for_each: ForEach | None = None
+    """Beside `when`."""
+    score: Expr | None = None
+    """A number, published when it has moved by `step`."""
+    step: Fraction = Fraction(0)
+    """0: published whenever it moves."""
+    manual: bool = True
+    """Whether it may be set by hand."""
+    model: bool = False
+    """Whether a model may set it. Without a rule and without levels its value is a number."""
+    levels: tuple[str, ...] = ()
+    """Of a tag without a rule: the values that it may be set to; none: it is there or not, or a number."""
+    holdout: Fraction | None = None
+    """Share (0 to 1) of customers whose changes are marked as those of a control group."""
+    forecast: bool = False
+    """Whether its changes say when it will flip if nothing happens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,16 @@ def conditions_of(tag: T.Tag) -> list[T.Expr]:
     return entry_conditions(tag) + ([tag.leave] if tag.leave is not None else [])
 
 
+def values_and_conditions_of(tag: T.Tag) -> list[T.Expr]:
+    """All that is computed for a tag: its conditions, and the number of its `score`."""
+    return conditions_of(tag) + ([tag.score] if tag.score is not None else [])
+
+
+def level_names(tag: T.Tag) -> list[str]:
+    """Names of the levels on which a customer may be, of a tag that has some."""
+    return [level.name for level in tag.tiers] or list(tag.levels)
+
+
 def within_group(tag: T.Tag, before: Sequence[str]) -> T.Tag:
     """The tag that is out while one of those `before` it in its exclusive group is there."""
     if not before:

@@ -18,7 +18,9 @@ from schemas.events import EVENT_TYPES
 TIME: Final = "event_time"
 """The measure of series that keep when something happened."""
 
-_KINDS: Final = {"min": kinds.MIN, "max": kinds.MAX, "first": kinds.FIRST, "last": kinds.LAST}
+_KINDS: Final = {
+    "min": kinds.MIN, "max": kinds.MAX, "first": kinds.FIRST, "last": kinds.LAST, "distinct": kinds.DISTINCT,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class SeriesKey:
     measure: str | None = None
     """Stored name of the field that is summed or kept."""
     link: Link | None = None
+    group: str | None = None
+    """Stored name of the field by whose values it is grouped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,44 @@ def _window(a: T.Aggregate, kind: int, measure: str | None, is_sum: bool = False
     return Window(SeriesKey(a.event, a.where, kind, pane_ms_of(a.window_ms), measure), length_ms, is_sum)
 
 
-def newest(what: T.Happening) -> Window:
+def newest(what: T.Happening, group: str | None = None) -> Window:
     """The window that keeps the time of the newest of these events."""
-    return Window(SeriesKey(what.event, what.where, kinds.LAST, L.HOUR_MS, TIME), EVER)
+    return Window(SeriesKey(what.event, what.where, kinds.LAST, L.HOUR_MS, TIME, group=group), EVER)
 
 
-def matched(sequence: T.Sequence) -> Window:
+def matched(sequence: T.Sequence, group: str | None = None) -> Window:
     """The window that keeps whether the newest second event came soon after a first one."""
-    link = Link(sequence.first, sequence.within_ms)
-    return Window(SeriesKey(sequence.second.event, sequence.second.where, kinds.MATCH, L.HOUR_MS, TIME, link), EVER)
+    second, link = sequence.second, Link(sequence.first, sequence.within_ms)
+    return Window(SeriesKey(second.event, second.where, kinds.MATCH, L.HOUR_MS, TIME, link, group), EVER)
 
 
-def windows_of(value: T.Expr) -> list[Window]:
-    """The windows from which a value or a sequence is read, in the order in which they are loaded."""
+def attribute(name: str) -> Window:
+    """What keeps an attribute of the customer."""
+    return Window(SeriesKey("profile", None, kinds.ATTRIBUTE, L.HOUR_MS, name), EVER)
+
+
+def windows_of(value: T.Expr, group: str | None = None) -> list[Window]:
+    """The windows from which a value or a sequence is read, in the order in which they are loaded.
+
+    `group`: the field whose keys are looked at one by one.
+    """
+    if group is None:
+        return _windows_of(value)
+    return [
+        w if w.key.kind == kinds.ATTRIBUTE else replace(w, key=replace(w.key, group=group)) for w in _windows_of(value)
+    ]
+
+
+def _windows_of(value: T.Expr) -> list[Window]:
     match value:
+        case T.ProfileRef(name) | T.Age(name):
+            return [attribute(name)]
+        case T.Top():
+            measure = "amount_cents" if value.measure == "amount" else value.measure
+            kind = kinds.SUM if measure is None else kinds.MEASURED
+            length_ms = EVER if value.window_ms is None else value.window_ms
+            key = SeriesKey(value.event, value.where, kind, pane_ms_of(value.window_ms), measure, group=value.field)
+            return [Window(key, length_ms, is_sum=measure is not None)]
         case T.Aggregate("count"):
             return [_window(value, kinds.SUM, None)]
         case T.Aggregate("sum"):
@@ -104,10 +132,10 @@ def windows_of(value: T.Expr) -> list[Window]:
         case T.Aggregate(func):
             return [_window(value, _KINDS[func], measure_of(value))]
         case T.Trend(item):
-            (one,) = windows_of(item)
+            (one,) = _windows_of(item)
             return [one, replace(one, length_ms=2 * one.length_ms)]
         case T.Ratio(left, right):
-            return windows_of(left) + windows_of(right)
+            return _windows_of(left) + _windows_of(right)
         case T.Sequence(first, second, _, negated):
             return [newest(first), newest(second) if negated else matched(value)]
         case _:
@@ -129,7 +157,9 @@ class SeriesTable:
         for key in lengths:
             rank.setdefault((key.event, key.where), len(rank))
         # series of one filter stand together, and filters of one event type
-        keys = sorted(lengths, key=lambda k: (EVENT_TYPES.index(k.event), rank[k.event, k.where]))
+        keys = sorted(
+            lengths, key=lambda k: (EVENT_TYPES.index(k.event), rank[k.event, k.where], k.kind == kinds.ATTRIBUTE)
+        )
         self.series = [Series(k, sorted(lengths[k], key=lambda w: (w == EVER, w))) for k in keys]
         self._at = {key: i for i, key in enumerate(keys)}
 

@@ -150,6 +150,18 @@ _BY_REASON: Final[dict[Dead, Entry]] = {
         cure="Raise the limit of the topic, then see in the record what made it so large.",
         example="a customer with 3,000 tags and max.message.bytes=10000",
     ),
+    Dead.NO_SUCH_TAG: Entry(
+        title="A command about a tag that is not there",
+        why="The rules in force have no tag of this id: it was removed, or the command was written by other rules.",
+        cure="Send the command again for a tag that `tagstream check` lists.",
+        example='a command with tag "vip" where the rules know only "high_value"',
+    ),
+    Dead.BAD_ASSIGNMENT: Entry(
+        title="A command gives a tag a value that it cannot have",
+        why="A plain tag can be true, a tag with levels one of them, a score a number; a tag with keys only absent.",
+        cure="Send the command again with a value that the tag can have.",
+        example='the value "gold" for a tag without levels',
+    ),
 }
 
 ENTRIES: Final[dict[str, Entry]] = {f"TS-D{reason.value}": entry for reason, entry in _BY_REASON.items()}

@@ -25,20 +25,21 @@ _FORM: Final[dict[str, Entry]] = {
     "TS-R103": Entry(
         title="An unknown function",
         why="Only the language's own functions can be called.",
-        cure="Use count sum avg min max first last interval days_since ratio trend present hour weekday or tag.",
+        cure="Use count sum avg min max distinct first last top interval days_since ratio trend age present hour "
+        "weekday or tag.",
         example="when: total(purchase.amount, 30d) > 100",
     ),
     "TS-R104": Entry(
-        title="Not yet supported in this version",
-        why="The word belongs to the language, but this version cannot decide it yet.",
-        cure="Express it by the other functions, or wait for a later version.",
-        example="when: distinct(browse.category, 30d) > 3",
+        title="No word of the language",
+        why="Comparisons are true or false; there is no word for either.",
+        cure="Write a comparison.",
+        example="when: true",
     ),
     "TS-R105": Entry(
         title="Wrong arguments of a function",
         why="Each function takes its arguments in one form only.",
         cure="Write for example count(EVENT where CONDITION, WINDOW), sum(EVENT.FIELD, WINDOW) or days_since(EVENT).",
-        example="when: sum(purchase, 30d) > 100",
+        example="when: age(birthday) >= 18",
     ),
     "TS-R106": Entry(
         title="Comparisons cannot be chained",
@@ -66,7 +67,7 @@ _FORM: Final[dict[str, Entry]] = {
     ),
     "TS-R110": Entry(
         title="An event with a field stands where it cannot",
-        why="`event.field` names what is summed, averaged and so on, as the first argument of an aggregate.",
+        why="`event.field` names what is summed and so on, as an aggregate's first argument.",
         cure="Inside `where` write the field alone; elsewhere write sum(event.field, WINDOW).",
         example="when: purchase.amount > 100",
     ),
@@ -99,8 +100,8 @@ _MEANING: Final[dict[str, Entry]] = {
     ),
     "TS-R202": Entry(
         title="An unknown field",
-        why="Each type of event has its own fields.",
-        cure="Name a field of that event.",
+        why="Each type of event has its own fields; attributes of the customer are written profile.NAME.",
+        cure="Name a field of that event, or an attribute.",
         example='when: count(browse where coupon_id == "X", 1d) > 0',
     ),
     "TS-R203": Entry(
@@ -129,7 +130,7 @@ _MEANING: Final[dict[str, Entry]] = {
     ),
     "TS-R207": Entry(
         title="The function cannot take this field",
-        why="sum, avg, min and max take numbers; first and last take numbers and texts; none takes a time.",
+        why="sum avg min max take numbers, first and last also texts, distinct texts and whole numbers, top texts.",
         cure="Name another field, or count the events.",
         example="when: sum(purchase.category, 30d) > 0",
     ),
@@ -159,13 +160,13 @@ _MEANING: Final[dict[str, Entry]] = {
     ),
     "TS-R212": Entry(
         title="These cannot be compared so",
-        why="Times are compared by hour and weekday; these, kinds, and texts outside `where`, with constants only.",
-        cure="Compare with a text in quotes, or hour(event_time) with a number.",
+        why="Hours and weekdays go with numbers; kinds, and outside `where` texts, with constants and attributes.",
+        cure="Compare with a text in quotes, with profile.NAME, or hour(event_time) with a number.",
         example="when: count(purchase where kind == category, 30d) > 0",
     ),
     "TS-R213": Entry(
         title="`in` needs a field or a text value before it",
-        why="A list filters the fields of events, inside `where`, or the text that first or last gives.",
+        why="A list goes with fields of events, inside `where`, with attributes, and with first, last, top of a text.",
         cure='Write count(EVENT where FIELD in ["a", "b"], WINDOW) > 0.',
         example="when: count(purchase, 30d) in [1, 2]",
     ),
@@ -177,15 +178,15 @@ _MEANING: Final[dict[str, Entry]] = {
     ),
     "TS-R215": Entry(
         title="This stands outside `where`",
-        why="hour, weekday and starts_with look at one event, and outside a filter there is no single event.",
+        why="hour and weekday, and starts_with of a field, look at one event; outside a filter there is no single one.",
         cure="Put it into the filter of an aggregate: count(EVENT where CONDITION, WINDOW) > 0.",
         example="when: hour(event_time) >= 22",
     ),
     "TS-R216": Entry(
-        title="`days_since` is compared with something else",
-        why="It is kept in whole milliseconds, and compared with a number or with another days_since.",
+        title="`days_since` on too many sides",
+        why="Time moves both sides at once, and not evenly, so the moment at which they cross cannot be computed.",
         cure="Compare each of the two with a number, and join the comparisons by `and`.",
-        example="when: days_since(purchase) > avg(purchase.quantity, 30d)",
+        example="when: days_since(browse) > ratio(days_since(purchase), days_since(service))",
     ),
     "TS-R217": Entry(
         title="A trend of something else",
@@ -201,8 +202,8 @@ _MEANING: Final[dict[str, Entry]] = {
     ),
     "TS-R219": Entry(
         title="`present` asks for something else",
-        why="Inside `where` it takes a field, elsewhere a value: an aggregate, a ratio or a trend.",
-        cure="Write present(FIELD) inside `where`, present(VALUE) elsewhere.",
+        why="Inside `where` it takes a field, elsewhere a value that is computed; in both an attribute or an age.",
+        cure="Write present(FIELD) inside `where`, present(VALUE) elsewhere, present(profile.NAME) in both.",
         example='when: present(tag("gold"))',
     ),
     "TS-R220": Entry(
@@ -212,9 +213,9 @@ _MEANING: Final[dict[str, Entry]] = {
         example="when: ratio(count(purchase, 30d), 10) > 2",
     ),
     "TS-R221": Entry(
-        title="A tag is compared with no level of its own",
-        why="Alone, a tag is true or false; only a tag with levels can be compared, by == or !=, with the name of one.",
-        cure='Write tag("ID") alone, or tag("ID") == "LEVEL" with one of its levels.',
+        title="A tag is compared with no value of its own",
+        why="Only a tag with levels is compared, by == or !=, with the name of one, and only a number with numbers.",
+        cure='Write tag("ID") alone; or tag("ID") == "LEVEL", or tag("ID") >= NUMBER, of a tag that has such.',
         example='when: tag("spending_level") == "platinum"',
     ),
     "TS-R222": Entry(
@@ -228,6 +229,24 @@ _MEANING: Final[dict[str, Entry]] = {
         why="Each waits for the next. A tag of an exclusive group also waits for those before it.",
         cure="Take one of the references out.",
         example='when: tag("b")   (of a, and tag("a") of b)',
+    ),
+    "TS-R224": Entry(
+        title="This is no number that is computed",
+        why="A score is an aggregate, a ratio, a trend, an age or an attribute that is read as a number.",
+        cure="Write for example score: sum(purchase.amount, 90d); a condition belongs into `when`.",
+        example="score: count(purchase, 30d) >= 3",
+    ),
+    "TS-R225": Entry(
+        title="This has no such keys",
+        why="With `for_each` all events of `when` and `leave` are told apart by a text field of that name.",
+        cure="Name a text field that all events of the conditions have.",
+        example="for_each: browse.category   (and when: count(service, 30d) > 0)",
+    ),
+    "TS-R226": Entry(
+        title="The step is missing",
+        why="A score with `days_since` moves with every millisecond; without a step each would be a change.",
+        cure="Add for example step: 1.",
+        example="score: days_since(purchase)",
     ),
 }
 
@@ -266,11 +285,11 @@ _FILES: Final[dict[str, Entry]] = {
         title="A key that is not yet supported in this version",
         why="The key belongs to the language, but this version cannot do what it says.",
         cure="Take it out, or wait for a later version.",
-        example="for_each: browse.category",
+        example="review: required",
     ),
     "TS-R307": Entry(
         title="A key is missing",
-        why="A tag needs tag, name, class, category and one of when and tier; `rank` needs `exclusive`.",
+        why="A tag needs tag, name, class, category; when, tier or score, or manual or model; some need another one.",
         cure="Add it.",
         example="- tag: gold",
     ),
@@ -306,13 +325,13 @@ _FILES: Final[dict[str, Entry]] = {
     ),
     "TS-R313": Entry(
         title="Keys that exclude each other",
-        why="A tag has either `when` (in or out) or `tier` (levels); `leave` belongs to `when`.",
+        why="A tag has one rule, `when`, `tier` or `score`, or none; the other keys each belong to some of these.",
         cure="Keep one of them.",
         example="when: … beside tier: …",
     ),
     "TS-R314": Entry(
         title="A level is given twice",
-        why="The value of a tier is its level's name.",
+        why="The value is the level's name.",
         cure="Rename one of them.",
         example="tier: [{level: gold, when: …}, {level: gold, when: …}]",
     ),
@@ -346,6 +365,18 @@ _FILES: Final[dict[str, Entry]] = {
         cure="Write for example 2030-01-31.",
         example="review_by: 31.1.2030",
     ),
+    "TS-R320": Entry(
+        title="A `for_each` that cannot be read",
+        why="It is written EVENT.FIELD: the values of this field are the keys.",
+        cure="Write for example for_each: browse.category.",
+        example="for_each: category",
+    ),
+    "TS-R321": Entry(
+        title="A number out of range",
+        why="`limit` is whole, from 1 to 1,000; `step` is 0 or more; `holdout` is a share, from 0 to 1 or 0% to 100%.",
+        cure="Choose a number within the range.",
+        example="limit: 5000",
+    ),
 }
 
 _EXAMPLES: Final[dict[str, Entry]] = {
@@ -363,14 +394,14 @@ _EXAMPLES: Final[dict[str, Entry]] = {
     ),
     "TS-R403": Entry(
         title="A change of an example cannot be read",
-        why="It is written: entered, changed or left; for tiers the level; `at`, time since the start.",
-        cure="Write for example: entered at 2d10m, changed silver at 6d, left at 90d1h.",
+        why="It is written: entered, changed or left; the level, number or [keys], if any; `at`, time since the start.",
+        cure="Write for example: entered at 2d10m, changed silver at 6d, entered [bags, shoes] at 1d, left at 90d1h.",
         example="then: [gone at 3d]",
     ),
     "TS-R404": Entry(
         title="A change that this tag cannot have",
-        why="Only tiers have levels and the change `changed`, and only the levels that they list.",
-        cure="Compare it with the tag's `when` or `tier`.",
+        why="Only levels, numbers and keys are values and can be `changed`; levels are those listed; `left` has none.",
+        cure="Compare it with the tag's `when`, `tier`, `score` or `for_each`.",
         example="then: [changed gold at 3d]   (of a tag with `when`)",
     ),
     "TS-R405": Entry(
@@ -426,7 +457,7 @@ _LIMITS: Final[dict[str, Entry]] = {
     ),
     "TS-R507": Entry(
         title="The wrong number of levels",
-        why="A tier has from 1 to 32 levels.",
+        why="A tier, or a tag that is set by hand, has from 1 to 32 levels.",
         cure="Join levels, or add one.",
         example="tier: []",
     ),
@@ -504,6 +535,12 @@ _WARNINGS: Final[dict[str, Entry]] = {
         why="An exclusive group means something only from two tags on; often its name is misspelt.",
         cure="Correct the name, or take the key out.",
         example="exclusive: ofer",
+    ),
+    "TS-R909": Entry(
+        title="Two tags decide nearly the same",
+        why="Only numbers or lengths differ, each by less than twice, so most customers have both or neither.",
+        cure="Remove one; or make them levels of a tier, one `exclusive` group, or children of one `parent`.",
+        example="when: count(browse, 7d) >= 5   (and of another tag: count(browse, 7d) >= 6)",
     ),
 }
 

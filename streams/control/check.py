@@ -13,10 +13,11 @@ from processors.rules.suggest import nearest
 from processors.rules.tree import Tag
 from schemas.errors import RequestError
 from schemas.events import MAX_ID_BYTES, RESERVED_PREFIX
+from schemas.ids import fault_of_id
 from schemas.outcomes import Dead
 from schemas.records import Request, Value
 
-__all__ = ["check_form", "check_id", "check_tag", "fault_of_id", "may_be_set_by_hand"]
+__all__ = ["check_form", "check_id", "check_tag", "may_be_set_by_hand"]
 
 MAX_ACTOR_CHARS: Final = 256
 MAX_REASON_CHARS: Final = 1_000
@@ -45,19 +46,6 @@ def check_id(name: str, text: str) -> None:
     if fault is not None:
         shown = repr(text if len(text) <= 64 else f"{text[:61]}...")
         raise RequestError("TS-Q101", f"The {name} {shown} is {_FAULTS[fault]}")
-
-
-def fault_of_id(text: str) -> Dead | None:
-    """Why an id cannot be used; None if it can."""
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:  # half of a surrogate pair, from an escape in JSON or a broken argument
-        return Dead.NOT_UTF8
-    if size == 0:
-        return Dead.EMPTY_ID
-    if size > MAX_ID_BYTES:
-        return Dead.LONG_ID
-    return Dead.RESERVED_ID if text.startswith(RESERVED_PREFIX) else None
 
 
 _FAULTS: Final = {

@@ -17,8 +17,9 @@ import orjson
 
 from processors.rules.tree import RuleSet, Tag
 from schemas.errors import EventError, RequestError, TagstreamError
+from schemas.ids import fault_of_id
 from schemas.records import Answer, Command, Request, Value
-from streams.control.check import check_form, check_tag, fault_of_id
+from streams.control.check import check_form, check_tag
 
 __all__ = ["Arrival", "Decider", "Decision", "Past", "Row"]
 

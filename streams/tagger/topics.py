@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from processors.decoder import COMMANDS
 from streams import topics as catalogue
 from streams.log import TopicPartition
 from streams.settings import KafkaSettings
@@ -21,7 +22,7 @@ class Topics:
 
     sources: tuple[str, ...]
     source_types: tuple[str | None, ...]
-    """Event type of each source; None: any."""
+    """Event type of each source, `command` for commands; None: any."""
     moved_source: int
     moved: str
     changes: str
@@ -33,8 +34,8 @@ class Topics:
     @staticmethod
     def of(kafka: KafkaSettings, partitions: int) -> Topics:
         """Those of an installation with this many partitions."""
-        types = {topic: event_type for event_type, topic in catalogue.EVENTS.items()}
-        merged = sorted([*catalogue.EVENTS.values(), catalogue.MOVED], key=lambda t: t.name)
+        types = {topic: event_type for event_type, topic in catalogue.EVENTS.items()} | {catalogue.COMMANDS: COMMANDS}
+        merged = sorted([*types, catalogue.MOVED], key=lambda t: t.name)
         return Topics(
             sources=tuple(t.named(kafka) for t in merged),
             source_types=tuple(types.get(t) for t in merged),

@@ -83,7 +83,7 @@ class Work:
         self.source_types = topics.source_types
         self._topics = topics
         self._schemas = StepSchemas(schemas)
-        self._decoder = Decoder(topics.source_types, self._schemas)
+        self._decoder = Decoder(topics.source_types, self._schemas, rule_set)
         self._as_json = as_json
         self._writer = ChangeWriter(rule_set)
         self._encoder = AvroEncoder(rule_set, partition, SOURCE, None, None)

@@ -33,6 +33,11 @@ WINDOWS_MS: Final[tuple[int | None, ...]] = (
 """Both sizes of panes, both sides of the length at which they change, and `ever`."""
 
 
+FEATURES: Final = ("profile", "distinct", "top", "for_each", "score", "assigned", "days")
+"""Parts of the language that can be left out of what is drawn: attributes and ages, the aggregates `distinct` and
+`top`, tags with keys, scores, tags that are set by hand or by a model, `days_since` beside any number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Knobs:
     """How large and how odd what is drawn may be."""
@@ -52,7 +57,11 @@ class Knobs:
     long_silences: bool = True
     rich_percent: int = 50
     """Of a hundred rule sets, how many use more than counts, sums and plain filters: other values, sequences, tags
-    that ask for tags, groups, the calendar."""
+    that ask for tags, groups, the calendar, and the features below."""
+    features: tuple[str, ...] = FEATURES
+    """What of FEATURES may be used."""
+    commands: bool = False
+    """Whether people and models say things of customers too; a file of events has no place for that."""
 
 
 class Choices(Protocol):

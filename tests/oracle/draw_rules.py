@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
-from processors.rules.tree import And, Compare, Expr, Level, Not, Number, RuleSet, Tag
+from processors.rules.tree import (
+    Age,
+    Aggregate,
+    And,
+    Compare,
+    Expr,
+    ForEach,
+    Level,
+    Not,
+    Number,
+    ProfileRef,
+    Ratio,
+    RuleSet,
+    Sequence,
+    Tag,
+    Top,
+)
 from tests.oracle.choices import Choices, Knobs
-from tests.oracle.draw_conditions import Pen, aggregate, condition, number_value, thresholds
-from tests.oracle.tables import DEFAULT_CURRENCY, DURATIONS_MS, ZONES
+from tests.oracle.draw_conditions import condition
+from tests.oracle.draw_values import aggregate, number_value, since, still_value, thresholds
+from tests.oracle.expression import parts
+from tests.oracle.pen import Pen
+from tests.oracle.tables import DEFAULT_CURRENCY, DURATIONS_MS, KEYS, ZONES
 
 
 def rule_set(choose: Choices, knobs: Knobs) -> RuleSet:
@@ -40,15 +60,18 @@ def shuffled(choose: Choices, ids: list[str]) -> list[str]:
 
 
 def tag(pen: Pen, tag_id: str) -> Tag:
-    choose, knobs = pen.choose, pen.knobs
-    tiers: tuple[Level, ...] = ()
-    when = leave = None
-    if choose.chance(35):
-        tiers = levels(pen)
-    else:
-        when = condition(pen, knobs.max_depth)
-        leave = leave_of(pen, when) if choose.chance(40) else None
-    may_expire = knobs.tier_expires or not tiers
+    choose = pen.choose
+    if pen.may("for_each") and choose.chance(15) and (keyed := with_keys(pen, plain(tag_id))) is not None:
+        return assignable(pen, keyed)
+    if pen.may("score") and choose.chance(15):
+        return assignable(pen, scored(pen, plain(tag_id)))
+    if pen.may("assigned") and choose.chance(15):
+        return without_rule(choose, plain(tag_id))
+    return assignable(pen, with_rule(pen, plain(tag_id)))
+
+
+def plain(tag_id: str) -> Tag:
+    """A tag of which nothing but its name is decided."""
     return Tag(
         id=tag_id,
         name={"zh": tag_id, "en": tag_id},
@@ -56,17 +79,94 @@ def tag(pen: Pen, tag_id: str) -> Tag:
         class_="dynamic",
         category="value",
         colour=None,
-        when=when,
-        leave=leave,
-        tiers=tiers,
-        dwell_ms=choose.pick(DURATIONS_MS) if choose.chance(35) else 0,
-        cooldown_ms=choose.pick(DURATIONS_MS) if choose.chance(35) else 0,
-        expires_ms=choose.pick(DURATIONS_MS) if choose.chance(25) and may_expire else None,
+        when=None,
+        leave=None,
+        tiers=(),
+        dwell_ms=0,
+        cooldown_ms=0,
+        expires_ms=None,
         examples=(),
         source={},
         file="generated.yaml",
         line=1,
     )
+
+
+def with_rule(pen: Pen, tag: Tag) -> Tag:
+    """A tag that is there or not, or a tier."""
+    choose, knobs = pen.choose, pen.knobs
+    if choose.chance(35):
+        tag = replace(tag, tiers=levels(pen))
+    else:
+        when = condition(pen, knobs.max_depth)
+        tag = replace(tag, when=when, leave=leave_of(pen, when) if choose.chance(40) else None)
+    may_expire = knobs.tier_expires or not tag.tiers
+    return replace(
+        tag,
+        dwell_ms=choose.pick(DURATIONS_MS) if choose.chance(35) else 0,
+        cooldown_ms=choose.pick(DURATIONS_MS) if choose.chance(35) else 0,
+        expires_ms=choose.pick(DURATIONS_MS) if choose.chance(25) and may_expire else None,
+    )
+
+
+def with_keys(pen: Pen, tag: Tag) -> Tag | None:
+    """A tag with the keys of one field; its conditions read only events that have this field, of the same sort."""
+    choose, known = pen.choose, pen.knobs.event_types
+    events = [event for event in known if KEYS[event]]
+    if not events:
+        return None
+    event = choose.pick(events)
+    name = choose.pick(KEYS[event])
+    alike = [other for other in known if other == event or (name in KEYS[other] and name != "kind")]
+    pen = replace(pen, knobs=replace(pen.knobs, event_types=tuple(alike)))
+    when = condition(pen, pen.knobs.max_depth)
+    if choose.chance(50):
+        # Something that holds for several keys at once, and soon.
+        measured = number_value(pen)
+        when = Compare(choose.pick((">=", "<=")), measured, Number(thresholds(measured)[0]))
+    if not any(isinstance(part, Aggregate | Top | Sequence) for part in parts(when)):
+        # Only events make a key known.
+        when = And((Compare(">=", aggregate(pen), Number(choose.pick((Fraction(1), Fraction(0))))), when))
+    leave = leave_of(pen, when) if choose.chance(30) else None
+    return replace(tag, when=when, leave=leave, for_each=ForEach(event, name, choose.pick((20, 1, 2))))
+
+
+def without_rule(choose: Choices, tag: Tag) -> Tag:
+    """A tag that is only what people and models say."""
+    manual, model = choose.pick(((True, False), (False, True), (True, True)))
+    names = ("gold", "silver", "bronze")[: choose.whole(1, 3)] if choose.chance(40) else ()
+    return replace(tag, manual=manual, model=model, levels=names)
+
+
+def assignable(pen: Pen, tag: Tag) -> Tag:
+    """The tag, perhaps with another word about who may set it."""
+    if not pen.may("assigned"):
+        return tag
+    return replace(tag, manual=not pen.choose.chance(15), model=pen.choose.chance(50))
+
+
+def scored(pen: Pen, tag: Tag) -> Tag:
+    """A number. One that moves by itself has a step so large that it is published some hundred times at most."""
+    choose = pen.choose
+    kind = choose.pick(("still", "still", "still", "since", "since by", "by since", "age", "attribute"))
+    step = choose.pick((Fraction(0), Fraction(1), Fraction("0.5"), Fraction("0.05"), Fraction("19.99"), Fraction(2)))
+    if kind in ("since", "since by"):
+        found: Expr = since(pen)
+        if kind == "since by":
+            event = choose.pick(pen.knobs.event_types)
+            # At least 1, or nothing.
+            found = Ratio(found, Aggregate("count", event, None, None, choose.pick(pen.knobs.windows_ms)))
+        return replace(tag, score=found, step=choose.pick((Fraction(30), Fraction("7.5"), Fraction(100))))
+    if kind == "by since":
+        event = choose.pick(pen.knobs.event_types)
+        by = Aggregate("count", event, None, None, choose.pick(pen.knobs.windows_ms))
+        # A millisecond after the event it is some 10^8.
+        return replace(tag, score=Ratio(by, since(pen)), step=choose.pick((Fraction(10**7), Fraction(3 * 10**7))))
+    if kind == "age" and pen.may("profile"):
+        return replace(tag, score=Age("birthday"), step=step)
+    if kind == "attribute" and pen.may("profile"):
+        return replace(tag, score=ProfileRef("limit"), step=step)
+    return replace(tag, score=still_value(pen), step=step)
 
 
 def levels(pen: Pen) -> tuple[Level, ...]:
@@ -95,10 +195,13 @@ def leave_of(pen: Pen, when: Expr) -> Expr:
 
 def grouped(choose: Choices, tags: list[Tag]) -> list[Tag]:
     """The tags, some of them in one of two groups. Each comes behind all that were drawn before it, so that what it
-    asks for and what it is excluded by never make a circle."""
+    asks for and what it is excluded by never make a circle. Scores, and tags without a rule, are in none."""
     members: dict[str, list[Tag]] = {"one": [], "two": []}
     alone: list[Tag] = []
     for each in tags:
+        if each.when is None and not each.tiers:
+            alone.append(each)
+            continue
         group = choose.pick(("one", "one", "one", "two", None))
         (alone if group is None else members[group]).append(each)
     return alone + [one for group, found in members.items() for one in ranked(choose, group, found)]

@@ -1,15 +1,18 @@
-"""An event as rules see it: its fields, the time at which it counts, and how long a window holds it."""
+"""What is said of a customer: events as rules see them (fields, the time at which they count, how long a window holds
+them), and commands."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from processors.rules.tree import Calendar, FieldRef, RuleSet
+from processors.rules.tree import Age, Calendar, FieldRef, ProfileRef, RuleSet
 from schemas.events import FIELDS, KINDS
+from tests.oracle.profile import EPOCH, age_of
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -18,7 +21,11 @@ DAY_MS: Final = 24 * HOUR_MS
 LONGEST_WINDOW_OF_MINUTES_MS: Final = 25 * HOUR_MS
 """Windows up to this length are made of panes of one minute, longer ones of panes of one hour."""
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TagValue = str | float | tuple[str, ...] | Literal[True] | None
+"""Value of a tag: None is absent, True is present, a text is a level, a float a number, texts in order are keys."""
+
+Attributes = dict[str, str | None]
+"""By name; None removes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,41 @@ class Event:
     customer_id: str
     event_time_ms: int
     arrival_ms: int
-    fields: dict[str, int | float | str | None] = field(default_factory=dict)
-    """By name, `kind` as text, money as `amount_cents`, times in ms; one that is None or not there is missing."""
+    fields: Mapping[str, int | float | str | Attributes | None] = field(default_factory=dict)
+    """By name, `kind` as text, money as `amount_cents`, times in ms; one that is None or not there is missing. A
+    profile event has `attributes` alone."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """What a profile event says."""
+        found = self.fields.get("attributes")
+        assert found is None or isinstance(found, dict), f"not attributes: {found!r}"
+        return found or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a person or a model says of one tag of a customer."""
+
+    event_id: str
+    """The command's id."""
+    customer_id: str
+    arrival_ms: int
+    kind: Literal["assign", "remove", "score"]
+    tag: str
+    value: bool | str | float | tuple[str, ...] | None = None
+    """What the tag is to be; None: absent. It may be one that the tag cannot take."""
+    until_ms: int | None = None
+    """When the assignment ends; None: never."""
+    type: Literal["command"] = "command"
+
+    @property
+    def event_time_ms(self) -> int:
+        """A command has no other time than that at which it arrives."""
+        return self.arrival_ms
+
+
+Record = Event | Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +80,10 @@ class Placed:
 
     event: Event
     time_ms: int
+    clock_ms: int = 0
+    """When it was applied."""
+    profile: Mapping[str, str] = field(default_factory=dict)
+    """What was known of the customer when it was applied; by attribute."""
 
 
 def pane_end_ms(time_ms: int, window_ms: int) -> int:
@@ -54,8 +98,14 @@ def leaves_at_ms(time_ms: int, window_ms: int, lengths: int = 1) -> int:
     return pane_end_ms(time_ms, window_ms) + lengths * window_ms
 
 
-def field_value(placed: Placed, name: FieldRef | Calendar, rule_set: RuleSet) -> Fraction | int | str | None:
+def field_value(
+    placed: Placed, name: FieldRef | Calendar | ProfileRef | Age, rule_set: RuleSet
+) -> Fraction | int | str | None:
     """What a name in a filter is worth for an event; None is missing."""
+    if isinstance(name, ProfileRef):
+        return placed.profile.get(name.name)
+    if isinstance(name, Age):
+        return age_of(placed.profile.get(name.name), placed.clock_ms, rule_set.time_zone)
     if isinstance(name, Calendar):
         return calendar_value(placed, name, rule_set)
     return stored_value(placed.event, name.name, rule_set)
@@ -65,7 +115,8 @@ def stored_value(event: Event, name: str, rule_set: RuleSet) -> Fraction | int |
     """A field as rules see it: `amount` in units, a missing kind and currency filled in, reals in whole 10^-9."""
     if name == "amount":
         cents = event.fields.get("amount_cents")
-        return None if cents is None else Fraction(int(cents), 100)
+        assert cents is None or isinstance(cents, int), f"not money: {cents!r}"
+        return None if cents is None else Fraction(cents, 100)
     if name not in {known.name for known in FIELDS[event.type]}:
         raise KeyError(f"{event.type} has no field {name}")
     found = event.fields.get(name)
@@ -75,6 +126,7 @@ def stored_value(event: Event, name: str, rule_set: RuleSet) -> Fraction | int |
         return rule_set.default_currency
     if isinstance(found, float):
         return Fraction(round(found * 1e9), 10**9)
+    assert not isinstance(found, dict), f"attributes are no field: {found!r}"
     return found
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from processors.rules.tree import (
+    Age,
     Aggregate,
     And,
     Calendar,
@@ -20,21 +21,25 @@ from processors.rules.tree import (
     Number,
     Or,
     Present,
+    ProfileRef,
     Ratio,
     RuleSet,
     Sequence,
     StartsWith,
+    Tag,
     TagRef,
     Text,
+    Top,
     Trend,
 )
 from schemas.events import FIELDS
 from tests.oracle.event import DAY_MS, Event, Placed, field_value, leaves_at_ms, stored_value
+from tests.oracle.profile import number_in
 
-Value = Fraction | int | float | str | bool | None
+Value = Fraction | int | float | str | bool | tuple[str, ...] | None
 """What an expression is worth; None is missing. A float is a double by meaning, all other numbers are exact."""
 
-Name = FieldRef | Calendar | Aggregate | Trend | Sequence | TagRef
+Name = FieldRef | Calendar | ProfileRef | Age | Aggregate | Top | Trend | Sequence | TagRef
 """What has no value by itself."""
 
 Scope = Callable[[Name], Value]
@@ -72,7 +77,7 @@ def items_of(expr: Expr) -> tuple[Expr | None, ...]:
         return (expr.left, expr.right)
     if isinstance(expr, Member | StartsWith):
         return (expr.left,)
-    if isinstance(expr, Aggregate):
+    if isinstance(expr, Aggregate | Top):
         return (expr.where,)
     if isinstance(expr, Sequence):
         return (expr.first.where, expr.second.where)
@@ -81,10 +86,23 @@ def items_of(expr: Expr) -> tuple[Expr | None, ...]:
 
 def parts_of_rules(rule_set: RuleSet) -> list[Expr]:
     """Everything that stands anywhere in the rule set, as often as it stands there."""
-    conditions = [
-        condition for tag in rule_set.tags for condition in (tag.when, tag.leave, *(level.when for level in tag.tiers))
-    ]
-    return [part for condition in conditions for part in parts(condition)]
+    return [part for tag in rule_set.tags for part in parts_of_tag(tag)]
+
+
+def parts_of_tag(tag: Tag) -> list[Expr]:
+    """Everything that stands anywhere in a tag, as often as it stands there."""
+    roots = (tag.when, tag.leave, tag.score, *(level.when for level in tag.tiers))
+    return [part for root in roots for part in parts(root)]
+
+
+def parts_by_themselves(expr: Expr | None) -> Iterator[Expr]:
+    """An expression and everything in it, filters left out."""
+    if expr is None:
+        return
+    yield expr
+    if not isinstance(expr, Aggregate | Top | Sequence):
+        for item in items_of(expr):
+            yield from parts_by_themselves(item)
 
 
 def aggregates_of(rule_set: RuleSet) -> list[Aggregate]:
@@ -127,7 +145,7 @@ def value_of(expr: Expr, scope: Scope) -> Value:
         return expr.value
     if isinstance(expr, Ratio):
         return quotient(value_of(expr.left, scope), value_of(expr.right, scope))
-    if isinstance(expr, FieldRef | Calendar | Aggregate | Trend | TagRef):
+    if isinstance(expr, FieldRef | Calendar | ProfileRef | Age | Aggregate | Top | Trend | TagRef):
         return scope(expr)
     raise TypeError(f"not a value: {expr!r}")
 
@@ -135,7 +153,10 @@ def value_of(expr: Expr, scope: Scope) -> Value:
 def sides_of(compare: Compare, scope: Scope) -> tuple[Value, Value]:
     """Both sides, as they are to be compared: exact, or both as doubles."""
     left, right = value_of(compare.left, scope), value_of(compare.right, scope)
-    if left is None or right is None or isinstance(left, str) or isinstance(right, str):
+    if left is None or right is None or (isinstance(left, str) and isinstance(right, str)):
+        return left, right
+    left, right = as_number(compare.left, left), as_number(compare.right, right)
+    if left is None or right is None:
         return left, right
     are_doubles = isinstance(left, float) or isinstance(right, float)
     units = (unit_of(compare.left), unit_of(compare.right))
@@ -144,13 +165,26 @@ def sides_of(compare: Compare, scope: Scope) -> tuple[Value, Value]:
     return left, right
 
 
+def as_number(expr: Expr, value: Value) -> Fraction | int | float | None:
+    """The value of an expression where a number is asked for: an attribute is read as one."""
+    if isinstance(value, str):
+        assert isinstance(expr, ProfileRef), f"a text is no number: {expr!r}"
+        return number_in(value)
+    assert not isinstance(value, tuple), f"keys are no number: {expr!r}"
+    return value
+
+
 def unit_of(expr: Expr) -> str | None:
     """The unit that a value computed from events is a whole number of; None for constants and fields, which may be
     compared exactly with anything exact."""
     if isinstance(expr, Trend):
         return unit_of(expr.item)
+    if isinstance(expr, Age):
+        return "1"
     if not isinstance(expr, Aggregate):
         return None
+    if expr.func == "distinct":
+        return "1"
     if expr.func == "days_since":
         return "ms"
     if expr.field == "amount":
@@ -161,7 +195,7 @@ def unit_of(expr: Expr) -> str | None:
 
 def quotient(left: Value, right: Value) -> float | None:
     """The double nearest to the exact quotient; the quotient of doubles if a side is one. Missing if it has none."""
-    assert not isinstance(left, str) and not isinstance(right, str), "a ratio of texts"
+    assert not isinstance(left, str | tuple) and not isinstance(right, str | tuple), "a ratio of texts"
     if left is None or right is None or right == 0:
         return None
     if isinstance(left, float) or isinstance(right, float):
@@ -170,6 +204,10 @@ def quotient(left: Value, right: Value) -> float | None:
 
 
 # ------------------------------------------------------------------------------------------------ aggregates
+
+
+Measured = Aggregate | Top
+"""What a value is computed from the events of a window by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,32 +219,51 @@ class Counted:
     """Of the aggregate's field; 1 where it has none."""
     sign: int = 1
     """-1 for a cancelled order, which is taken back."""
+    weight: Fraction | int = 1
+    """Of the field that a `top` sums."""
+    key: str | None = None
+    """Of a tag that has keys: the one of this event."""
 
 
 def matches(event_type: str, where: Expr | None, placed: Placed, rule_set: RuleSet) -> bool:
     """Whether an event is of a type and passes a filter."""
 
     def scope(name: Name) -> Value:
-        assert isinstance(name, FieldRef | Calendar), f"in a filter: {name!r}"
+        assert isinstance(name, FieldRef | Calendar | ProfileRef | Age), f"in a filter: {name!r}"
         return field_value(placed, name, rule_set)
 
     return placed.event.type == event_type and (where is None or is_true(where, scope))
 
 
-def counted(aggregate: Aggregate, placed: Placed, rule_set: RuleSet) -> Counted | None:
-    """What an event is to an aggregate; None if it does not count.
+def counted(measured: Measured, placed: Placed, rule_set: RuleSet, key_field: str | None = None) -> Counted | None:
+    """What an event is to an aggregate; None if it does not count. `key_field`: the field that has the tag's keys.
 
     One that lacks the field, or is other money, counts in a sum as 0: it is in the window all the same, and leaves it.
     """
+    func = "top" if isinstance(measured, Top) else measured.func
     sign = 1
     ordered_ms = order_time_of(placed)
     if ordered_ms is not None:
         if placed.event.fields["kind"] == "cancel":
-            if aggregate.func not in ("count", "sum", "avg"):
+            if func not in ("count", "sum", "avg", "top"):
                 return None
-            placed, sign = Placed(as_order(placed.event), ordered_ms), -1
-    one = counted_as(aggregate, placed, sign, rule_set)
-    if one is None or ordered_ms is None or aggregate.func not in ("count", "sum", "avg", "min", "max"):
+            placed, sign = replace(placed, event=as_order(placed.event), time_ms=ordered_ms), -1
+    if not matches(measured.event, measured.where, placed, rule_set):
+        return None
+    if isinstance(measured, Top):
+        one = counted_top(measured, placed, rule_set)
+    else:
+        one = counted_as(measured, placed, rule_set)
+    if one is None:
+        return None
+    one = replace(one, sign=sign)
+    if key_field is not None:
+        key = stored_value(placed.event, key_field, rule_set)
+        if key is None:
+            return None
+        assert isinstance(key, str), f"not a text: {key_field}"
+        one = replace(one, key=key)
+    if ordered_ms is None or func not in ("count", "sum", "avg", "min", "max", "distinct", "top"):
         return one
     return replace(one, time_ms=ordered_ms)
 
@@ -230,20 +287,38 @@ def as_order(cancellation: Event) -> Event:
     return replace(cancellation, fields={**fields, "kind": "order"})
 
 
-def counted_as(aggregate: Aggregate, placed: Placed, sign: int, rule_set: RuleSet) -> Counted | None:
-    """What an event is to an aggregate that counts it, or takes it back, where it is placed."""
-    if not matches(aggregate.event, aggregate.where, placed, rule_set):
-        return None
-    if aggregate.field is None:
-        return Counted(placed.time_ms, 1, sign)
-    value = stored_value(placed.event, aggregate.field, rule_set)
-    names_currency = any(isinstance(part, FieldRef) and part.name == "currency" for part in parts(aggregate.where))
-    if aggregate.field in ("amount", "amount_cents") and not names_currency:
+def number_counted(measured: Measured, name: str, placed: Placed, rule_set: RuleSet) -> Fraction | int | str | None:
+    """The value of a field where it counts: money of another currency does not, unless the filter names currencies."""
+    names_currency = any(isinstance(part, FieldRef) and part.name == "currency" for part in parts(measured.where))
+    if name in ("amount", "amount_cents") and not names_currency:
         if stored_value(placed.event, "currency", rule_set) != rule_set.default_currency:
-            value = None
+            return None
+    return stored_value(placed.event, name, rule_set)
+
+
+def counted_as(aggregate: Aggregate, placed: Placed, rule_set: RuleSet) -> Counted | None:
+    """What an event that passes the filter is to an aggregate where it is placed."""
+    if aggregate.field is None:
+        return Counted(placed.time_ms, 1)
+    value = number_counted(aggregate, aggregate.field, placed, rule_set)
     if value is None:
-        return Counted(placed.time_ms, 0, sign) if aggregate.func == "sum" else None
-    return Counted(placed.time_ms, value, sign)
+        return Counted(placed.time_ms, 0) if aggregate.func == "sum" else None
+    return Counted(placed.time_ms, value)
+
+
+def counted_top(top: Top, placed: Placed, rule_set: RuleSet) -> Counted | None:
+    """What an event that passes the filter is to a `top`: nothing if it lacks one of the two fields."""
+    value = stored_value(placed.event, top.field, rule_set)
+    weight = 1 if top.measure is None else number_counted(top, top.measure, placed, rule_set)
+    if value is None or weight is None:
+        return None
+    assert not isinstance(weight, str), f"not a number: {top.measure}"
+    return Counted(placed.time_ms, value, weight=weight)
+
+
+def held_by(window_ms: int | None, all_counted: list[Counted], now_ms: int, lengths: int = 1) -> list[Counted]:
+    """What a window holds at an instant, of all that ever counted; `lengths` as in `aggregate_value`."""
+    return [c for c in all_counted if window_ms is None or leaves_at_ms(c.time_ms, window_ms, lengths) > now_ms]
 
 
 def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: int, lengths: int = 1) -> Value:
@@ -251,8 +326,7 @@ def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: in
 
     `lengths` is of how many windows' lengths the window is; its panes are those of one.
     """
-    window_ms = aggregate.window_ms
-    held = [c for c in all_counted if window_ms is None or leaves_at_ms(c.time_ms, window_ms, lengths) > now_ms]
+    held = held_by(aggregate.window_ms, all_counted, now_ms, lengths)
     times_ms = [c.time_ms for c in held]
     if aggregate.func == "count":
         return sum(c.sign for c in held)
@@ -264,6 +338,8 @@ def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: in
         return next((c.value for c in held if c.time_ms == min(times_ms)), None)
     if aggregate.func == "last":
         return next((c.value for c in reversed(held) if c.time_ms == max(times_ms)), None)
+    if aggregate.func == "distinct":
+        return len({c.value for c in held})
     numbers = [c.sign * Fraction(c.value) for c in held]
     if aggregate.func == "sum":
         return sum(numbers, Fraction(0))
@@ -273,6 +349,19 @@ def aggregate_value(aggregate: Aggregate, all_counted: list[Counted], now_ms: in
         n = sum(c.sign for c in held)
         return float(sum(numbers, Fraction(0)) / n) if n else None
     return min(numbers) if aggregate.func == "min" else max(numbers)
+
+
+def top_value(top: Top, all_counted: list[Counted], now_ms: int) -> str | None:
+    """The text with the most events held, or the greatest sum; of equals the smaller one."""
+    held = held_by(top.window_ms, all_counted, now_ms)
+    events: dict[str, int] = {}
+    weights: dict[str, Fraction] = {}
+    for c in held:
+        assert isinstance(c.value, str), f"not a text: {top.field}"
+        events[c.value] = events.get(c.value, 0) + c.sign
+        weights[c.value] = weights.get(c.value, Fraction(0)) + c.sign * c.weight
+    candidates = [text for text in events if events[text] > 0]
+    return min(candidates, key=lambda text: (-weights[text], text.encode()), default=None)
 
 
 def trend_value(trend: Trend, all_counted: list[Counted], now_ms: int) -> Fraction:
@@ -293,14 +382,22 @@ class Met:
     time_ms: int
     is_first: bool
     is_second: bool
+    key: str | None = None
+    """As in `Counted`."""
 
 
-def met(sequence: Sequence, placed: Placed, rule_set: RuleSet) -> Met | None:
+def met(sequence: Sequence, placed: Placed, rule_set: RuleSet, key_field: str | None = None) -> Met | None:
     """What an event is to a sequence; None if it is nothing to it, as what takes an order back."""
     if order_time_of(placed) is not None and placed.event.fields["kind"] == "cancel":
         return None
     first, second = (matches(side.event, side.where, placed, rule_set) for side in (sequence.first, sequence.second))
-    return Met(placed.time_ms, first, second) if first or second else None
+    if not first and not second:
+        return None
+    if key_field is None:
+        return Met(placed.time_ms, first, second)
+    key = stored_value(placed.event, key_field, rule_set)
+    assert key is None or isinstance(key, str), f"not a text: {key_field}"
+    return None if key is None else Met(placed.time_ms, first, second, key)
 
 
 def sequence_holds(sequence: Sequence, all_met: list[Met], now_ms: int) -> bool:

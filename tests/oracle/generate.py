@@ -2,8 +2,8 @@
 
 Random numbers alone almost never put an event on the very millisecond at which another one leaves a window. So a
 history is drawn with the rule set in hand: most steps of the clock and most event times aim at an edge (of a pane, a
-window, a dwell, a cooldown, a term, a sequence, a `days_since`, a dedupe generation, an hour of a wall clock) and miss
-it by -1, 0 or 1 ms.
+window, a dwell, a cooldown, a term, a sequence, a `days_since`, a birthday, a dedupe generation, an hour of a wall
+clock) and miss it by -1, 0 or 1 ms.
 
 Where decisions come from stands in `choices.py`; what is drawn from, in `tables.py`.
 """
@@ -14,14 +14,15 @@ import random
 from dataclasses import dataclass
 
 from processors.rules.tree import RuleSet
-from tests.oracle.choices import WINDOWS_MS, Choices, Knobs, SeededChoices
+from tests.oracle.choices import FEATURES, WINDOWS_MS, Choices, Knobs, SeededChoices
 from tests.oracle.draw_history import history
 from tests.oracle.draw_rules import rule_set
-from tests.oracle.event import DAY_MS, HOUR_MS, Event
+from tests.oracle.event import DAY_MS, HOUR_MS, Record
 from tests.oracle.tables import DEFAULT_CURRENCY, FIELD_VALUES, START_MS
 
 __all__ = [
     "DEFAULT_CURRENCY",
+    "FEATURES",
     "FIELD_VALUES",
     "START_MS",
     "WINDOWS_MS",
@@ -41,7 +42,7 @@ class Scenario:
     """A rule set with a history for it."""
 
     rule_set: RuleSet
-    events: list[Event]
+    events: list[Record]
     """In the order of their lines, which is not always that of their arrivals."""
     until_ms: int | None
 

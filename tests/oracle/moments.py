@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from processors.rules.tree import Aggregate, Compare, Number
+from processors.rules.tree import Aggregate, Compare, Expr, Number
 from tests.oracle.event import DAY_MS
 from tests.oracle.expression import Scope, is_true, parts, sides_of
 
@@ -54,7 +54,7 @@ def steps_ms(
         left, right = sides_of(compare, scope_at(now_ms))
         if left is None or right is None:
             return None
-        assert not isinstance(left, str) and not isinstance(right, str), "a ratio is a number"
+        assert not isinstance(left, str | tuple) and not isinstance(right, str | tuple), "a ratio is a number"
         return (left > right) - (left < right)
 
     edges = {edge for newest in newest_ms for edge in (newest, newest + 1) if after_ms < edge < until_ms}
@@ -74,6 +74,24 @@ def steps_ms(
     return found
 
 
-def sinces_in(compare: Compare) -> list[Aggregate]:
-    """Every `days_since` in a comparison."""
-    return [part for part in parts(compare) if isinstance(part, Aggregate) and is_since(part)]
+def first_time_ms(holds: Callable[[int], bool], newest_ms: list[int], after_ms: int, until_ms: int) -> int | None:
+    """The first instant in (after, until] at which something holds that does not at `after`.
+
+    It may begin at any instant, but end only where one of the newest events happens or has just happened.
+    """
+    edges = {edge for newest in newest_ms for edge in (newest, newest + 1) if after_ms < edge < until_ms}
+    for low_ms, high_ms in pairwise(sorted({after_ms, until_ms, *edges})):
+        if holds(high_ms):
+            while high_ms - low_ms > 1:
+                middle_ms = (low_ms + high_ms) // 2
+                if holds(middle_ms):
+                    high_ms = middle_ms
+                else:
+                    low_ms = middle_ms
+            return high_ms
+    return None
+
+
+def sinces_in(expr: Expr) -> list[Aggregate]:
+    """Every `days_since` in an expression."""
+    return [part for part in parts(expr) if isinstance(part, Aggregate) and is_since(part)]

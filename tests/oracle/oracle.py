@@ -8,20 +8,48 @@ are doubles by meaning. Slow on purpose.
 
 It shares no code with the engine: of the project it reads the field table, the outcomes and the syntax tree.
 One call is one partition; all times are milliseconds since the epoch. What an expression is worth stands in
-`expression.py`, when it changes by itself in `moments.py`, in which order tags are looked at in `order.py`.
+`expression.py`, when it changes by itself in `moments.py`, what is known of a customer in `profile.py`, what becomes of
+one tag in `tagstate.py`, in which order tags are looked at in `order.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Listed
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
-from processors.rules.tree import Aggregate, Compare, Present, RuleSet, Sequence, Tag, TagRef, Trend
+from processors.rules.tree import (
+    Age,
+    Aggregate,
+    Compare,
+    Expr,
+    Present,
+    ProfileRef,
+    RuleSet,
+    Sequence,
+    Tag,
+    TagRef,
+    Top,
+    Trend,
+)
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from schemas.outcomes import Outcome
-from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event, Placed, leaves_at_ms
+from tests.oracle.event import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    Attributes,
+    Command,
+    Event,
+    Placed,
+    Record,
+    TagValue,
+    leaves_at_ms,
+)
 from tests.oracle.expression import (
     Counted,
+    Measured,
     Met,
     Name,
     Scope,
@@ -29,22 +57,40 @@ from tests.oracle.expression import (
     aggregate_value,
     aggregates_of,
     counted,
-    is_true,
+    held_by,
     met,
-    parts_of_rules,
+    parts_by_themselves,
+    parts_of_tag,
     sequence_holds,
+    top_value,
     trend_value,
 )
-from tests.oracle.moments import next_turn_ms, sinces_in
-from tests.oracle.order import in_order
+from tests.oracle.moments import first_time_ms, next_turn_ms, sinces_in
+from tests.oracle.order import conditions_of, in_order
+from tests.oracle.profile import age_of, merged, next_birthday_ms
+from tests.oracle.tagstate import (
+    TagState,
+    assign,
+    end_terms,
+    ends_at_ms,
+    expires_at_ms,
+    fits,
+    moves_at_ms,
+    new_keys,
+    new_plain_value,
+    new_score,
+    new_tier_value,
+)
 
 __all__ = [
     "DAY_MS",
     "HOUR_MS",
     "MINUTE_MS",
+    "Command",
     "Event",
     "Judge",
     "OracleChange",
+    "Record",
     "Result",
     "TagValue",
     "aggregates_of",
@@ -52,9 +98,6 @@ __all__ = [
     "run",
     "split_cause",
 ]
-
-TagValue = str | Literal[True] | None
-"""Value of a tag: None is absent, True is present, a text is a tier's level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +110,9 @@ class OracleChange:
     before: TagValue
     after: TagValue
     effective_at_ms: int
-    origin: Literal["live", "timer"]
+    origin: Literal["live", "timer", "manual", "model"]
     cause: str | None
-    """Id of the event that caused it, if one did."""
+    """Id of the event or command that caused it, if one did."""
     cause_time_ms: int | None
     """The timer's due time, if a timer caused it."""
 
@@ -89,7 +132,7 @@ class Result:
     """customer_id to tag to value, at the end; customers without a tag are left out."""
 
 
-def run(rule_set: RuleSet, events: list[Event], until_ms: int | None) -> Result:
+def run(rule_set: RuleSet, events: Listed[Record], until_ms: int | None) -> Result:
     """Applies the events in order of (arrival, line), then lets time pass up to and including `until_ms`.
 
     Events that arrive after `until_ms` are not read. None stops the clock at the last arrival.
@@ -103,100 +146,46 @@ def run(rule_set: RuleSet, events: list[Event], until_ms: int | None) -> Result:
         judge.let_time_pass(until_ms)
     for customer in judge.customers.values():
         present: dict[str, TagValue] = {
-            tag_id: state.value for tag_id, state in customer.states.items() if state.value is not None
+            tag_id: state.shown for tag_id, state in customer.states.items() if state.shown is not None
         }
         if present:
             judge.result.tags[customer.id] = present
     return judge.result
 
 
-# ---------------------------------------------------------------------------------------------- state machine
-
-
-@dataclass(slots=True)
-class TagState:
-    """Where one tag of one customer stands."""
-
-    value: TagValue = None
-    value_since_ms: int = 0
-    left_at_ms: int | None = None
-    """When the tag last stopped having a value (a tier: also when it went from one level to another)."""
-    candidate: TagValue = None
-    """The value that the conditions ask for, as of the last evaluation. Plain tags keep one only while out."""
-    candidate_since_ms: int = 0
-    """The first of the evaluations without a gap at which it was this candidate."""
-    spent: bool = False
-    """Its term ended while the condition was true: out until the condition has been false once."""
-
-
-def expires_at_ms(tag: Tag, state: TagState) -> int | None:
-    if state.value is None or tag.expires_ms is None:
-        return None
-    return state.value_since_ms + tag.expires_ms
-
-
-def moves_at_ms(tag: Tag, state: TagState) -> int | None:
-    """When the tag takes its candidate's value if nothing else happens; None if nothing is pending."""
-    if state.candidate is None or state.candidate == state.value or state.spent:
-        return None
-    dwelt_ms = state.candidate_since_ms + tag.dwell_ms
-    return dwelt_ms if state.left_at_ms is None else max(dwelt_ms, state.left_at_ms + tag.cooldown_ms)
-
-
-def is_due(due_ms: int | None, now_ms: int) -> bool:
-    return due_ms is not None and due_ms <= now_ms
-
-
-def new_plain_value(tag: Tag, state: TagState, scope: Scope, now_ms: int) -> TagValue:
-    """One evaluation of a tag with `when`; notes candidate and term in the state, leaves the value to the caller."""
-    assert tag.when is not None
-    when = is_true(tag.when, scope)
-    if state.value is not None:
-        leave = not when if tag.leave is None else is_true(tag.leave, scope)
-        expired = is_due(expires_at_ms(tag, state), now_ms)
-        if leave or expired:
-            state.spent = expired and when
-            state.candidate = None
-            return None
-        return state.value
-    if not when:
-        state.spent = False
-        state.candidate = None
-        return None
-    if state.candidate is None and not state.spent:
-        state.candidate = True
-        state.candidate_since_ms = now_ms
-    return True if is_due(moves_at_ms(tag, state), now_ms) else None
-
-
-def new_tier_value(tag: Tag, state: TagState, scope: Scope, now_ms: int) -> TagValue:
-    """One evaluation of a tag with levels; notes candidate and term in the state, leaves the value to the caller."""
-    assert tag.leave is None, "a tier leaves when no level is true"
-    candidate = next((level.name for level in tag.tiers if is_true(level.when, scope)), None)
-    if candidate != state.candidate:
-        state.candidate = candidate
-        state.candidate_since_ms = now_ms
-    if candidate is None:
-        state.spent = False
-        return None
-    if is_due(expires_at_ms(tag, state), now_ms):
-        state.spent = True
-        return None
-    return candidate if is_due(moves_at_ms(tag, state), now_ms) else state.value
-
-
 # -------------------------------------------------------------------------------------------------- the judge
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something that stands in a tag."""
+
+    tag: Tag
+    expr: Expr
+
+    @property
+    def place(self) -> tuple[int, str | None]:
+        """What is the same where the same is made of the same events. It is by identity: the same written twice may be
+        computed twice, that is only slow."""
+        return id(self.expr), key_field_of(self.tag)
+
+
+def key_field_of(tag: Tag) -> str | None:
+    """The field that has the tag's keys."""
+    return None if tag.for_each is None else tag.for_each.field
 
 
 @dataclass(slots=True)
 class Customer:
     id: str
-    counted: list[list[Counted]]
-    """Per aggregate of the rule set, all that ever counted in it, in order of application."""
-    met: list[list[Met]]
-    """Per sequence of the rule set, all that was ever of it, in order of application."""
+    counted: dict[tuple[int, str | None], list[Counted]]
+    """Per aggregate, by its place, all that ever counted in it, in order of application."""
+    met: dict[tuple[int, str | None], list[Met]]
+    """Per sequence, by its place, all that was ever of it, in order of application."""
     states: dict[str, TagState]
     """By tag."""
+    said: list[tuple[int, Attributes]] = field(default_factory=list)
+    """What profile events said, with the times at which they count, in order of application."""
     instants_ms: set[int] = field(default_factory=set)
     """When a window lets a pane of theirs go, and when the cooldown of a tag that they lost ends; past ones too."""
     due_ms: int | None = None
@@ -211,78 +200,107 @@ class Judge:
         self.rule_set = rule_set
         self.end_ms = end_ms
         self.tags = in_order(rule_set)
-        everything = parts_of_rules(rule_set)
-        self.aggregates = aggregates_of(rule_set)
-        self.sequences = [part for part in everything if isinstance(part, Sequence)]
-        # What is present is equal to itself.
-        asked = [Compare("==", part.item, part.item) for part in everything if isinstance(part, Present)]
-        compared = [part for part in everything if isinstance(part, Compare)]
-        self.comparisons = [part for part in (*compared, *asked) if sinces_in(part)]
-        # By identity: the same aggregate written twice may be computed twice, that is only slow.
-        self.position = {id(aggregate): position for position, aggregate in enumerate(self.aggregates)}
-        self.position |= {id(sequence): position for position, sequence in enumerate(self.sequences)}
-        self.trended = {id(part.item) for part in everything if isinstance(part, Trend)}
+        self.by_id = {tag.id: tag for tag in self.tags}
+        everything = [Asked(tag, part) for tag in self.tags for part in parts_of_tag(tag)]
+        self.measured = {asked.place: asked for asked in everything if isinstance(asked.expr, Aggregate | Top)}
+        self.sequences = {asked.place: asked for asked in everything if isinstance(asked.expr, Sequence)}
+        self.comparisons = [each for asked in everything for each in comparisons_of(asked)]
+        self.trended = {id(asked.expr.item) for asked in everything if isinstance(asked.expr, Trend)}
+        by_themselves = [part for tag in self.tags for root in roots_of(tag) for part in parts_by_themselves(root)]
+        self.birthdays = {part.name for part in by_themselves if isinstance(part, Age)}
         self.clock_ms: int | None = None
         self.customers: dict[str, Customer] = {}
         self.seen_in_generation: dict[tuple[str, str], int] = {}
         self.result = Result()
 
-    def read(self, event: Event) -> None:
-        """One record: moves the clock, lets what is due happen, then applies the event if it is to be applied."""
-        self.let_time_pass(event.arrival_ms)
-        clock_ms = event.arrival_ms if self.clock_ms is None else max(self.clock_ms, event.arrival_ms)
-        self.clock_ms = clock_ms
-        event_time_ms = event.event_time_ms
-        if clock_ms + AHEAD_IS_NOW_MS < event_time_ms <= clock_ms + AHEAD_IS_DEAD_MS:
-            event_time_ms = clock_ms
-        outcome = self.outcome_of(event, event_time_ms, clock_ms)
-        self.result.outcomes[outcome] += 1
-        if outcome in (Outcome.LATE, Outcome.APPLIED):
-            customer = self.customer(event.customer_id)
-            self.take(customer, Placed(event, event_time_ms))
-            self.evaluate(customer, clock_ms, event)
+    # ------------------------------------------------------------------------------------------------ records
 
-    def outcome_of(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
+    def read(self, record: Record) -> None:
+        """One record: moves the clock, lets what is due happen, then applies the record if it is to be applied."""
+        self.let_time_pass(record.arrival_ms)
+        clock_ms = record.arrival_ms if self.clock_ms is None else max(self.clock_ms, record.arrival_ms)
+        self.clock_ms = clock_ms
+        if isinstance(record, Command):
+            outcome = self.outcome_of_command(record, clock_ms)
+        else:
+            event_time_ms = record.event_time_ms
+            if clock_ms + AHEAD_IS_NOW_MS < event_time_ms <= clock_ms + AHEAD_IS_DEAD_MS:
+                event_time_ms = clock_ms
+            outcome = self.outcome_of_event(record, event_time_ms, clock_ms)
+        self.result.outcomes[outcome] += 1
+        if outcome not in (Outcome.LATE, Outcome.APPLIED):
+            return
+        customer = self.customer(record.customer_id)
+        if isinstance(record, Command):
+            assign(customer.states[record.tag], record, clock_ms)
+        else:
+            self.take(customer, record, event_time_ms, clock_ms)
+        self.evaluate(customer, clock_ms, record)
+
+    def outcome_of_command(self, command: Command, clock_ms: int) -> Outcome:
+        tag = self.by_id.get(command.tag)
+        if tag is None or not (tag.model if command.kind == "score" else tag.manual):
+            return Outcome.DEAD
+        if command.kind != "remove" and not fits(tag, command.value):
+            return Outcome.DEAD
+        return Outcome.DUPLICATE if self.was_seen(command, clock_ms) else Outcome.APPLIED
+
+    def outcome_of_event(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
         if event_time_ms < EARLIEST_EVENT_MS or event_time_ms > clock_ms + AHEAD_IS_DEAD_MS:
             return Outcome.DEAD
-        identity = (event.type, event.event_id)
-        generation = clock_ms // DAY_MS
-        last_seen_in = self.seen_in_generation.get(identity)
-        self.seen_in_generation[identity] = generation
-        if last_seen_in is not None and last_seen_in >= generation - 1:
+        if self.was_seen(event, clock_ms):
             return Outcome.DUPLICATE
-        of_its_type = [aggregate for aggregate in self.aggregates if aggregate.event == event.type]
-        departures_ms = [ms for aggregate in of_its_type for ms in self.departures_ms(aggregate, event_time_ms)]
+        of_its_type = [measured for measured in self.all_measured() if measured.event == event.type]
+        departures_ms = [ms for measured in of_its_type for ms in self.departures_ms(measured, event_time_ms)]
         if departures_ms and max(departures_ms) <= clock_ms:
             return Outcome.LATE
         return Outcome.APPLIED
 
-    def departures_ms(self, aggregate: Aggregate, event_time_ms: int) -> list[int]:
+    def was_seen(self, record: Record, clock_ms: int) -> bool:
+        """Whether one of this type and id was read in this generation or the one before; from now on it was."""
+        identity = (record.type, record.event_id)
+        generation = clock_ms // DAY_MS
+        last_seen_in = self.seen_in_generation.get(identity)
+        self.seen_in_generation[identity] = generation
+        return last_seen_in is not None and last_seen_in >= generation - 1
+
+    def all_measured(self) -> list[Measured]:
+        return [asked.expr for asked in self.measured.values() if isinstance(asked.expr, Aggregate | Top)]
+
+    def departures_ms(self, measured: Measured, event_time_ms: int) -> list[int]:
         """When an event leaves the windows of an aggregate: one, but two where a trend looks back; none of `ever`."""
-        if aggregate.window_ms is None:
+        if measured.window_ms is None:
             return []
-        lengths = (1, 2) if id(aggregate) in self.trended else (1,)
-        return [leaves_at_ms(event_time_ms, aggregate.window_ms, each) for each in lengths]
+        lengths = (1, 2) if id(measured) in self.trended else (1,)
+        return [leaves_at_ms(event_time_ms, measured.window_ms, each) for each in lengths]
 
     def customer(self, customer_id: str) -> Customer:
         if customer_id not in self.customers:
             self.customers[customer_id] = Customer(
                 customer_id,
-                counted=[[] for _ in self.aggregates],
-                met=[[] for _ in self.sequences],
+                counted={place: [] for place in self.measured},
+                met={place: [] for place in self.sequences},
                 states={tag.id: TagState() for tag in self.tags},
             )
         return self.customers[customer_id]
 
-    def take(self, customer: Customer, placed: Placed) -> None:
-        """Adds an event to the customer's lists, whether or not a window still holds it."""
-        for aggregate, all_counted in zip(self.aggregates, customer.counted, strict=True):
-            if (one := counted(aggregate, placed, self.rule_set)) is not None:
-                all_counted.append(one)
-                customer.instants_ms.update(self.departures_ms(aggregate, one.time_ms))
-        for sequence, all_met in zip(self.sequences, customer.met, strict=True):
-            if (part := met(sequence, placed, self.rule_set)) is not None:
-                all_met.append(part)
+    def take(self, customer: Customer, event: Event, time_ms: int, clock_ms: int) -> None:
+        """Adds an event to the customer's lists, whether or not a window still holds it. What it says of the customer
+        is known before it is counted."""
+        if event.attributes:
+            customer.said.append((time_ms, event.attributes))
+        placed = Placed(event, time_ms, clock_ms, merged(customer.said))
+        for place, asked in self.measured.items():
+            assert isinstance(asked.expr, Aggregate | Top)
+            if (one := counted(asked.expr, placed, self.rule_set, key_field_of(asked.tag))) is not None:
+                customer.counted[place].append(one)
+                customer.instants_ms.update(self.departures_ms(asked.expr, one.time_ms))
+        for place, asked in self.sequences.items():
+            assert isinstance(asked.expr, Sequence)
+            if (part := met(asked.expr, placed, self.rule_set, key_field_of(asked.tag))) is not None:
+                customer.met[place].append(part)
+
+    # --------------------------------------------------------------------------------------------------- time
 
     def let_time_pass(self, until_ms: int) -> None:
         """All that happens by itself up to and including an instant, oldest first, to each customer once an instant."""
@@ -297,74 +315,146 @@ class Judge:
             due_ms, customer_id = min(due)
             self.evaluate(self.customers[customer_id], due_ms, None)
 
-    def evaluate(self, customer: Customer, now_ms: int, event: Event | None) -> None:
-        """Looks at every rule once; `event` is None for an instant at which time alone did it."""
-        scope = self.scope(customer, now_ms)
+    def evaluate(self, customer: Customer, now_ms: int, cause: Record | None) -> None:
+        """One look at all tags of a customer, in their order."""
+        for state in customer.states.values():
+            end_terms(state, now_ms)
         for tag in self.tags:
             state = customer.states[tag.id]
-            new_value = new_tier_value if tag.tiers else new_plain_value
-            after = new_value(tag, state, scope, now_ms)
+            after = self.new_value(customer, tag, now_ms)
             if after != state.value:
-                self.note(customer, tag, state.value, after, now_ms, event)
                 if state.value is not None:
                     state.left_at_ms = now_ms
                 if after is None and tag.cooldown_ms:
                     customer.instants_ms.add(now_ms + tag.cooldown_ms)
                 state.value = after
                 state.value_since_ms = now_ms
+            if state.effective() != state.shown:
+                self.note(customer, tag, state.shown, state.effective(), now_ms, cause)
+                state.shown = state.effective()
         customer.due_ms = self.next_due_ms(customer, now_ms)
 
-    def scope(self, customer: Customer, now_ms: int) -> Scope:
-        """What the names in conditions are worth for a customer at an instant; tags are worth what they are by now."""
+    def new_value(self, customer: Customer, tag: Tag, now_ms: int) -> TagValue:
+        """What the rule of a tag makes of the customer as they are now."""
+        state = customer.states[tag.id]
+        if tag.for_each is not None:
+            known = self.known_keys(customer, tag, now_ms)
+            return new_keys(tag, state, known, lambda key: self.scope(customer, tag, now_ms, key))
+        scope = self.scope(customer, tag, now_ms)
+        if tag.score is not None:
+            return new_score(tag, state, scope)
+        if tag.tiers:
+            return new_tier_value(tag, state, scope, now_ms)
+        return None if tag.when is None else new_plain_value(tag, state, scope, now_ms)
+
+    def known_keys(self, customer: Customer, tag: Tag, now_ms: int) -> set[str]:
+        """The keys of which something in the tag's conditions holds an event."""
+        known: set[str | None] = set()
+        for part in parts_of_tag(tag):
+            place = Asked(tag, part).place
+            if isinstance(part, Aggregate | Top):
+                lengths = 2 if id(part) in self.trended else 1
+                known |= {one.key for one in held_by(part.window_ms, customer.counted[place], now_ms, lengths)}
+            if isinstance(part, Sequence):
+                known |= {one.key for one in customer.met[place]}
+        return {key for key in known if key is not None}
+
+    def scope(self, customer: Customer, tag: Tag, now_ms: int, key: str | None = None) -> Scope:
+        """What the names in conditions are worth for a customer at an instant, and for a key where the tag has keys;
+        tags are worth what they are by now."""
+        field_of_keys, profile = key_field_of(tag), merged(customer.said)
+
+        def of_key(measured: Measured) -> list[Counted]:
+            return [c for c in customer.counted[id(measured), field_of_keys] if c.key == key]
 
         def value(name: Name) -> Value:
-            if isinstance(name, TagRef):
-                return customer.states[name.tag].value
-            if isinstance(name, Sequence):
-                return sequence_holds(name, customer.met[self.position[id(name)]], now_ms)
-            if isinstance(name, Trend):
-                return trend_value(name, customer.counted[self.position[id(name.item)]], now_ms)
-            assert isinstance(name, Aggregate), f"outside of a filter: {name!r}"
-            return aggregate_value(name, customer.counted[self.position[id(name)]], now_ms)
+            match name:
+                case TagRef():
+                    return customer.states[name.tag].shown
+                case ProfileRef():
+                    return profile.get(name.name)
+                case Age():
+                    return age_of(profile.get(name.name), now_ms, self.rule_set.time_zone)
+                case Sequence():
+                    all_met = customer.met[id(name), field_of_keys]
+                    return sequence_holds(name, [one for one in all_met if one.key == key], now_ms)
+                case Trend():
+                    return trend_value(name, of_key(name.item), now_ms)
+                case Top():
+                    return top_value(name, of_key(name), now_ms)
+                case Aggregate():
+                    return aggregate_value(name, of_key(name), now_ms)
+            raise TypeError(f"outside of a filter: {name!r}")
 
         return value
 
     def next_due_ms(self, customer: Customer, now_ms: int) -> int | None:
         """The next instant after this one at which anything of the customer's may change by itself."""
         due_ms = {instant for instant in customer.instants_ms if instant > now_ms}
-        windows_let_go_ms = min(due_ms, default=self.end_ms + 1)
+        due_ms |= self.next_birthdays_ms(customer, now_ms)
+        still_until_ms = min(min(due_ms, default=self.end_ms + 1) - 1, self.end_ms)
         for tag in self.tags:
             state = customer.states[tag.id]
             timings = [due for due in (moves_at_ms(tag, state), expires_at_ms(tag, state)) if due is not None]
+            timings += ends_at_ms(state)
             assert all(due > now_ms for due in timings), "an instant is evaluated once"
             due_ms.update(timings)
-        for sequence in self.sequences:
-            due_ms.update(self.sequence_turns_ms(customer, sequence, now_ms))
-        for compare in self.comparisons:
-            due_ms.update(self.comparison_turns_ms(customer, compare, now_ms, windows_let_go_ms - 1))
+            if tag.score is not None:
+                due_ms.update(self.score_moves_ms(customer, tag, now_ms, still_until_ms))
+        for asked in self.sequences.values():
+            due_ms.update(self.sequence_turns_ms(customer, asked, now_ms))
+        for asked in self.comparisons:
+            due_ms.update(self.comparison_turns_ms(customer, asked, now_ms, still_until_ms))
         return min(due_ms, default=None)
 
-    def sequence_turns_ms(self, customer: Customer, sequence: Sequence, now_ms: int) -> list[int]:
-        """When `a then no b` becomes true after this instant, if no event comes."""
-        all_met = customer.met[self.position[id(sequence)]]
-        firsts_ms = [one.time_ms for one in all_met if one.is_first]
-        if not sequence.negated or not firsts_ms:
-            return []
-        over_ms = max(firsts_ms) + sequence.within_ms
-        return [over_ms] if over_ms > now_ms and sequence_holds(sequence, all_met, over_ms) else []
+    def next_birthdays_ms(self, customer: Customer, now_ms: int) -> set[int]:
+        """The next birthday of each attribute of which a condition or a score takes the age."""
+        profile, zone = merged(customer.said), self.rule_set.time_zone
+        found = [next_birthday_ms(profile.get(name), now_ms, zone) for name in self.birthdays]
+        return {birthday_ms for birthday_ms in found if birthday_ms is not None}
 
-    def comparison_turns_ms(self, customer: Customer, compare: Compare, now_ms: int, until_ms: int) -> list[int]:
-        """When a comparison with `days_since` first changes after this instant, if no event comes."""
-        histories = [customer.counted[self.position[id(since)]] for since in sinces_in(compare)]
-        if not all(histories):
+    def sequence_turns_ms(self, customer: Customer, asked: Asked, now_ms: int) -> list[int]:
+        """When `a then no b` becomes true after this instant, of any key, if no event comes."""
+        sequence, everything = asked.expr, customer.met[asked.place]
+        assert isinstance(sequence, Sequence)
+        found = []
+        for key in {one.key for one in everything if one.is_first and sequence.negated}:
+            all_met = [one for one in everything if one.key == key]
+            over_ms = max(one.time_ms for one in all_met if one.is_first) + sequence.within_ms
+            if over_ms > now_ms and sequence_holds(sequence, all_met, over_ms):
+                found.append(over_ms)
+        return found
+
+    def comparison_turns_ms(self, customer: Customer, asked: Asked, now_ms: int, until_ms: int) -> list[int]:
+        """When a comparison with `days_since` first changes after this instant, of any key, if no event comes."""
+        compare, tag = asked.expr, asked.tag
+        assert isinstance(compare, Compare)
+        histories = [customer.counted[Asked(tag, since).place] for since in sinces_in(compare)]
+        found = []
+        for key in {one.key for history in histories for one in history}:
+            of_key = [[one.time_ms for one in history if one.key == key] for history in histories]
+            if all(of_key):
+                newest_ms = [max(times_ms) for times_ms in of_key]
+                scope_at = partial(self.scope, customer, tag, key=key)
+                found.append(next_turn_ms(compare, newest_ms, scope_at, now_ms, until_ms))
+        return [turn_ms for turn_ms in found if turn_ms is not None]
+
+    def score_moves_ms(self, customer: Customer, tag: Tag, now_ms: int, until_ms: int) -> list[int]:
+        """When a score is next published, if no event comes: only `days_since` moves by itself."""
+        assert tag.score is not None
+        histories = [customer.counted[Asked(tag, since).place] for since in sinces_in(tag.score)]
+        if not histories or not all(histories):
             return []
-        newest_ms = [max(one.time_ms for one in history) for history in histories]
-        until_ms = min(until_ms, self.end_ms)
-        turn_ms = next_turn_ms(compare, newest_ms, lambda at_ms: self.scope(customer, at_ms), now_ms, until_ms)
-        return [] if turn_ms is None else [turn_ms]
+        state, newest_ms = customer.states[tag.id], [max(one.time_ms for one in history) for history in histories]
+
+        def has_moved(at_ms: int) -> bool:
+            return new_score(tag, state, self.scope(customer, tag, at_ms)) != state.value
+
+        move_ms = first_time_ms(has_moved, newest_ms, now_ms, until_ms)
+        return [] if move_ms is None else [move_ms]
 
     def note(
-        self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int, event: Event | None
+        self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int, cause: Record | None
     ) -> None:
         self.result.changes.append(
             OracleChange(
@@ -374,8 +464,30 @@ class Judge:
                 before=before,
                 after=after,
                 effective_at_ms=now_ms,
-                origin="timer" if event is None else "live",
-                cause=None if event is None else event.event_id,
-                cause_time_ms=now_ms if event is None else None,
+                origin=origin_of(cause),
+                cause=None if cause is None else cause.event_id,
+                cause_time_ms=now_ms if cause is None else None,
             )
         )
+
+
+def roots_of(tag: Tag) -> list[Expr]:
+    """What a tag's rule is made of."""
+    return [*conditions_of(tag), *([] if tag.score is None else [tag.score])]
+
+
+def comparisons_of(asked: Asked) -> list[Asked]:
+    """The comparisons that time alone changes, in a part of a tag. What is present is equal to itself."""
+    expr = asked.expr
+    if isinstance(expr, Present):
+        expr = Compare("==", expr.item, expr.item)
+    return [Asked(asked.tag, expr)] if isinstance(expr, Compare) and sinces_in(expr) else []
+
+
+def origin_of(cause: Record | None) -> Literal["live", "timer", "manual", "model"]:
+    """All that one look changes has one origin."""
+    if cause is None:
+        return "timer"
+    if isinstance(cause, Command):
+        return "model" if cause.kind == "score" else "manual"
+    return "live"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from processors.rules.tree import RuleSet
 from tests.oracle import generate
 from tests.oracle.generate import Knobs, Scenario
-from tests.oracle.oracle import Event
+from tests.oracle.oracle import Record
 
 T = TypeVar("T")
 
@@ -44,6 +44,6 @@ def rule_sets(draw: st.DrawFn, knobs: Knobs = Knobs()) -> RuleSet:  # noqa: B008
 
 
 @st.composite
-def histories(draw: st.DrawFn, rule_set: RuleSet, knobs: Knobs = Knobs()) -> list[Event]:  # noqa: B008 (frozen)
+def histories(draw: st.DrawFn, rule_set: RuleSet, knobs: Knobs = Knobs()) -> list[Record]:  # noqa: B008 (frozen)
     """Events in the order of their lines, aimed at the edges of the given rule set."""
     return generate.history(DrawnChoices(draw), rule_set, knobs)

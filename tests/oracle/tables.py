@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final
+from typing import Final, Literal
 
 from processors.rules.tree import CompareOp
 from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS
@@ -13,17 +13,22 @@ START_MS: Final = 1_704_067_200_000
 
 DEFAULT_CURRENCY: Final = "CNY"
 
-ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
-"""Without summer time, with it on either side of UTC, and half an hour off the hour."""
+ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "America/Havana")
+"""Without summer time, with it on either side of UTC, half an hour off the hour; and where a midnight is left out in
+spring and comes twice in autumn."""
 
 CLOCK_CHANGES_MS: Final = (
+    1_710_046_800_000,  # 2024-03-10T05:00Z, Havana goes forward, at midnight
     1_710_054_000_000,  # 2024-03-10T07:00Z, New York goes forward
     1_711_846_800_000,  # 2024-03-31T01:00Z, Berlin goes forward
     1_729_990_800_000,  # 2024-10-27T01:00Z, Berlin goes back
+    1_730_610_000_000,  # 2024-11-03T05:00Z, Havana goes back, to midnight
     1_730_613_600_000,  # 2024-11-03T06:00Z, New York goes back
+    1_741_496_400_000,  # 2025-03-09T05:00Z
     1_741_503_600_000,  # 2025-03-09T07:00Z
     1_743_296_400_000,  # 2025-03-30T01:00Z
     1_761_440_400_000,  # 2025-10-26T01:00Z
+    1_762_059_600_000,  # 2025-11-02T05:00Z
     1_762_063_200_000,  # 2025-11-02T06:00Z
 )
 """When the clocks of these zones are put forward or back in the first two years of a history."""
@@ -158,6 +163,77 @@ RATIOS: Final = (
     Fraction(0),
     Fraction(-1),
 )
+
+DISTINCTS: Final[dict[str, tuple[str, ...]]] = {
+    "purchase": ("category", "quantity", "kind", "currency", "coupon_id", "amount_cents"),
+    "browse": ("category", "page_type", "dwell_ms"),
+    "service": ("topic", "kind", "satisfaction"),
+    "profile": (),
+}
+"""Per event type, fields of which different values are counted."""
+
+TOPS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "purchase": {
+        "category": ("shoes", "books", "toys"),
+        "channel": ("web", "store"),
+        "kind": ("order", "refund", "cancel"),
+    },
+    "browse": {"category": ("shoes", "books"), "page_type": ("item", "home")},
+    "service": {"topic": ("delivery", "配送"), "kind": ("enquiry", "complaint", "campaign_open")},
+    "profile": {},
+}
+"""Per event type, text fields of which the most frequent value is taken, and texts to compare it with."""
+
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "purchase": ("category", "channel", "kind", "currency", "coupon_id"),
+    "browse": ("category", "channel", "page_type"),
+    "service": ("topic", "kind"),
+    "profile": (),
+}
+"""Per event type, fields that give keys."""
+
+ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
+    "favourite": ("shoes", "books", "toys", "web", "order", "delivery", "item", "CNY"),
+    "other": ("shoes", "books", "toys", "web", "refund", "配送", ""),
+    "limit": (
+        *("1", "2", "19.99", "0", "-1", "0.5", "30", "007", "2.0", "1000", "-0", "999999999999999", "0.333333333"),
+        # Nothing of this is a number.
+        *(
+            "",
+            "1e3",
+            "1.",
+            ".5",
+            "+1",
+            "- 1",
+            " 1",
+            "1\n",
+            "١",
+            "9999999999999999",
+            "1234567890.123456",
+            "0.1234567891",
+        ),
+    ),
+}
+"""What attributes hold, dates left out."""
+
+TEXT_ATTRIBUTES: Final = ("favourite", "other")
+
+ATTRIBUTE_PREFIXES: Final = ("s", "sh", "shoes", "shoes ", "配", "", "o")
+
+LIMITS: Final = (Fraction(1), Fraction(2), Fraction("19.99"), Fraction(0), Fraction(7), Fraction("0.333333333"))
+
+AGES: Final = (Fraction(18), Fraction(1), Fraction(30), Fraction(0), Fraction(65), Fraction("17.5"))
+
+NO_BIRTHDAYS: Final = (
+    *("2000-02-30", "2001-02-29", "1799-12-31", "2201-01-01", "2000-1-1", "2000-01-01x", "x2000-01-01", "01.02.2000"),
+    *("2000-01-01 ", "1900-02-29", "2000-00-10", "2000-13-01", "", "2000-01-01t00:00", "20000101", "1800-01-01"),
+)
+"""Most of this begins with no day; the rest is long ago or goes on."""
+
+MODEL_NUMBERS: Final = (Fraction("0.5"), Fraction("0.2"), Fraction(1), Fraction(30), Fraction(-1))
+"""What models say, and what it is compared with."""
+
+EQUALITY: Final[tuple[Literal["==", "!="], ...]] = ("==", "!=")
 
 OPS: Final[tuple[CompareOp, ...]] = (">=", ">", "<", "<=", "==", "!=")
 

@@ -138,6 +138,43 @@ def test_two_that_are_ahead_are_equal_until_the_first_has_happened() -> None:
     assert times_held(Compare("<", SINCE, SINCE_BROWSE), [events[0], event(0, "browse", happened_ms=100)]) == []
 
 
+# ------------------------------------------------------------------------------------------------- by other values
+
+
+def test_longer_ago_than_usual() -> None:
+    # Every 10 days, from the second one on; then longer ago than that.
+    overdue = Compare(">", SINCE, taken("interval", "purchase"))
+    regular = [event(0), event(10 * DAY_MS)]
+    assert times_held(overdue, [event(0)]) == []
+    assert times_held(overdue, regular) == [20 * DAY_MS + 1]
+    assert times_held(Compare(">=", SINCE, taken("interval", "purchase")), regular) == [20 * DAY_MS]
+    assert times_held(Compare("<", taken("interval", "purchase"), SINCE), regular) == [20 * DAY_MS + 1]
+
+
+def test_a_number_beside_it_may_change_with_its_window() -> None:
+    # 2 at once, 3 after a minute, 1 of them after two, and none after three, of which even a moment is more.
+    few = Compare(">", SINCE, count("browse", MINUTE_MS))
+    browses = [event(0, "browse"), event(0, "browse", id="x"), event(60_000, "browse")]
+    assert times_held(few, [*browses[:2], event(0), browses[2]]) == [180_000]
+    assert times_held(Compare(">", SINCE, count("browse", None)), [event(0), event(0, "browse")]) == [DAY_MS + 1]
+
+
+def test_beside_an_exact_number_it_is_a_double() -> None:
+    # A third of a day is 28,800,000 ms; a sum of 0.333333333 is less than that, by 0.0288 ms.
+    third = Compare(">", SINCE, total("service", "sentiment", None))
+    assert times_held(third, [event(0), event(0, "service", sentiment=0.333333333)]) == [28_800_000]
+
+
+def test_beside_a_ratio_that_moves_too() -> None:
+    slower = Compare(">", SINCE, Ratio(SINCE_BROWSE, count("browse", None)))
+    events = [event(0, "browse"), event(1, "browse", happened_ms=0), event(HOUR_MS)]
+    # t - 1 h > t / 2 from 2 h on.
+    assert times_held(slower, events) == [2 * HOUR_MS + 1]
+    # t > 1 / t, in days: from one day on.
+    falls = Compare(">", SINCE_BROWSE, Ratio(count("purchase", None), SINCE))
+    assert times_held(falls, [event(0, "browse"), event(0)]) == [DAY_MS + 1]
+
+
 # -------------------------------------------------------------------------------------------------- in a ratio
 
 
@@ -222,6 +259,9 @@ def drawn_comparison(rng: random.Random) -> Compare:
     if rng.random() < 0.4:
         return Compare(op, rng.choice((SINCE, SINCE_BROWSE)), drawn_side(rng))
     still = rng.choice((total("purchase", "amount", None), taken("avg", "purchase", "amount")))
+    if rng.random() < 0.3:
+        beside = rng.choice((still, Ratio(SINCE_BROWSE, still), Ratio(still, SINCE_BROWSE)))
+        return Compare(op, *rng.choice(((SINCE, beside), (beside, SINCE))))
     left, right = rng.choice(((SINCE, still), (still, SINCE), (SINCE, SINCE_BROWSE), (SINCE_BROWSE, SINCE)))
     bound = Fraction(rng.choice((0, 1, 2, 3, -1))) / rng.choice((1, 2, 3))
     if left is SINCE and right is still:
@@ -237,8 +277,8 @@ def test_the_next_turn_is_the_one_that_looking_at_every_millisecond_finds() -> N
         comparison = drawn_comparison(rng)
         newest_ms = {"purchase": rng.randrange(60), "browse": rng.randrange(60)}
         still: dict[str, Value] = {
-            "sum": rng.choice((Fraction(1), Fraction(3, 7), Fraction(0), Fraction(-2))),
-            "avg": rng.choice((0.1, 1 / 3, -1.5, 0.0)),
+            "sum": rng.choice((Fraction(1), Fraction(3, 7), Fraction(0), Fraction(-2), Fraction(40, DAY_MS))),
+            "avg": rng.choice((0.1, 1 / 3, -1.5, 0.0, 30 / DAY_MS, 7 / 2)),
         }
         after_ms, until_ms = rng.randrange(50), rng.randrange(50, 250)
 

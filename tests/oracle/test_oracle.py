@@ -15,6 +15,7 @@ from processors.rules.tree import (
     FieldRef,
     Member,
     Not,
+    RuleSet,
     Text,
 )
 from schemas.outcomes import Outcome
@@ -32,8 +33,8 @@ from tests.oracle.by_hand import (
     total,
 )
 from tests.oracle.difference import diff
-from tests.oracle.generate import START_MS, Scenario, random_scenario
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event, Result, run
+from tests.oracle.generate import START_MS, Knobs, Scenario, random_scenario
+from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Customer, Event, Judge, Result, run
 from tests.oracle.strategies import scenarios
 from tests.oracle.text import to_expression, to_json_lines, to_yaml
 
@@ -507,6 +508,41 @@ def test_random_histories_reach_everything() -> None:
     ops = [(op, origin) for op in ("entered", "changed", "left") for origin in ("live", "timer")]
     wanted = [*ops, Outcome.DEAD, Outcome.DUPLICATE, Outcome.LATE, Outcome.APPLIED]
     assert {what: seen[what] for what in wanted if seen[what] < 20} == {}
+
+
+class Nosy(Judge):
+    """Looks at its customers at other times too, as if something of theirs might change."""
+
+    def __init__(self, rng: random.Random, rule_set: RuleSet, end_ms: int) -> None:
+        super().__init__(rule_set, end_ms)
+        self.rng = rng
+        self.looks_left = 60
+
+    def next_due_ms(self, customer: Customer, now_ms: int) -> int | None:
+        due_ms = super().next_due_ms(customer, now_ms)
+        if self.looks_left == 0:
+            return due_ms
+        self.looks_left -= 1
+        again_ms = now_ms + self.rng.choice((1, 1000, HOUR_MS, DAY_MS, 20 * DAY_MS)) * self.rng.randrange(1, 9)
+        return again_ms if due_ms is None else min(due_ms, max(now_ms + 1, due_ms - 1), again_ms)
+
+
+def test_a_look_at_any_other_time_changes_nothing() -> None:
+    changes = 0
+    for seed in range(400):
+        scenario = random_scenario(random.Random(seed), Knobs(rich_percent=100, commands=True))
+        last_ms = max(event.arrival_ms for event in scenario.events)
+        until_ms = last_ms + 100 * DAY_MS
+        expected = run(scenario.rule_set, scenario.events, until_ms)
+        judge = Nosy(random.Random(seed), scenario.rule_set, until_ms)
+        for record in sorted(scenario.events, key=lambda record: record.arrival_ms):
+            judge.read(record)
+        judge.let_time_pass(until_ms)
+        judge.result.tags = expected.tags
+        difference = diff(expected, judge.result, scenario.events)
+        assert difference is None, f"seed {seed}\n{difference}"
+        changes += len(expected.changes)
+    assert changes > 1000
 
 
 def test_the_same_seed_draws_the_same_scenario() -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from processors.rules.tree import (
+    Age,
     Aggregate,
     And,
     Calendar,
@@ -20,6 +21,7 @@ from processors.rules.tree import (
     Number,
     Or,
     Present,
+    ProfileRef,
     Ratio,
     RuleSet,
     Sequence,
@@ -27,9 +29,10 @@ from processors.rules.tree import (
     Tag,
     TagRef,
     Text,
+    Top,
     Trend,
 )
-from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event
+from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event, Record
 
 
 def to_yaml(rule_set: RuleSet) -> str:
@@ -37,8 +40,8 @@ def to_yaml(rule_set: RuleSet) -> str:
     return "\n".join(line for tag in rule_set.tags for line in _tag_lines(tag, rule_set)) + "\n"
 
 
-def to_json_lines(events: Iterable[Event]) -> str:
-    """One event a line, in the given order."""
+def to_json_lines(events: Iterable[Record]) -> str:
+    """One event a line, in the given order. Commands are no events, and there must be none."""
     lines = [
         {
             "type": event.type,
@@ -48,9 +51,14 @@ def to_json_lines(events: Iterable[Event]) -> str:
             "arrival_time": event.arrival_ms,
             **event.fields,
         }
-        for event in events
+        for event in map(_event, events)
     ]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _event(record: Record) -> Event:
+    assert isinstance(record, Event), f"not an event: {record!r}"
+    return record
 
 
 def to_expression(expr: Expr) -> str:
@@ -89,6 +97,14 @@ def _value(expr: Expr) -> str:
         if expr.func == "days_since":
             return f"days_since({what})"
         return f"{expr.func}({what}, {'ever' if expr.window_ms is None else _duration(expr.window_ms)})"
+    if isinstance(expr, Top):
+        by = "" if expr.measure is None else f" by sum({expr.event}.{expr.measure})"
+        what = _events(Happening(f"{expr.event}.{expr.field}{by}", expr.where))
+        return f"top({what}, {'ever' if expr.window_ms is None else _duration(expr.window_ms)})"
+    if isinstance(expr, ProfileRef):
+        return f"profile.{expr.name}"
+    if isinstance(expr, Age):
+        return f"age(profile.{expr.name})"
     if isinstance(expr, Ratio):
         return f"ratio({to_expression(expr.left)}, {to_expression(expr.right)})"
     if isinstance(expr, Trend):
@@ -115,6 +131,7 @@ def _tag_lines(tag: Tag, rule_set: RuleSet) -> list[str]:
     ]
     if tag.when is not None:
         lines.append(f"  when: {json.dumps(to_expression(tag.when), ensure_ascii=False)}")
+    lines += _keys_and_numbers(tag)
     if tag.tiers:
         lines.append("  tier:")
     for level in tag.tiers:
@@ -131,6 +148,28 @@ def _tag_lines(tag: Tag, rule_set: RuleSet) -> list[str]:
         # A rank that says no more than the tag's place in the file is left to the reader.
         if tag.rank != 1 + group.index(tag.id):
             lines.append(f"  rank: {tag.rank}")
+    return lines
+
+
+def _keys_and_numbers(tag: Tag) -> list[str]:
+    """What is said of keys, of scores, and of who may set the tag; what goes without saying is left out."""
+    lines = []
+    if tag.for_each is not None:
+        lines.append(f"  for_each: {tag.for_each.event}.{tag.for_each.field}")
+        if tag.for_each.limit != 20:
+            lines.append(f"  limit: {tag.for_each.limit}")
+    if tag.score is not None:
+        lines.append(f"  score: {json.dumps(to_expression(tag.score), ensure_ascii=False)}")
+        if tag.step:
+            lines.append(f"  step: {_number(tag.step)}")
+    has_rule = tag.when is not None or tag.tiers or tag.score is not None
+    # A tag without a rule has to say what it is for.
+    if not tag.manual or not has_rule:
+        lines.append(f"  manual: {json.dumps(tag.manual)}")
+    if tag.model:
+        lines.append("  model: true")
+    if tag.levels:
+        lines.append(f"  levels: [{', '.join(tag.levels)}]")
     return lines
 
 

@@ -10,16 +10,18 @@ from unittest import mock
 
 import numpy as np
 
-from processors import dedupe, state
+from processors import dedupe, layout, state
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
 from processors.partition import UNLIMITED, Partition
+from processors.rules.tree import RuleSet
+from schemas import records
 from schemas.codec import event_from_json
 from schemas.outcomes import Outcome
 from schemas.records import Change
 from schemas.registry import OWN_WRITERS
 from tests.oracle.generate import Scenario
-from tests.oracle.oracle import Event, OracleChange, Result, split_cause
+from tests.oracle.oracle import Command, OracleChange, Record, Result, split_cause
 
 NEVER_CUT = 1 << 30
 """Events in a step: more than any scenario has."""
@@ -60,14 +62,14 @@ class EngineRun:
         for c in self.changes:
             result.changes.append(
                 OracleChange(
-                    *(c.customer_id, c.tag, c.op, c.before, c.after, c.effective_at),  # type: ignore[arg-type]
+                    *(c.customer_id, c.tag, c.op, c.before, c.after, c.effective_at),
                     *(c.origin, *split_cause(c.cause)),  # type: ignore[arg-type]
                 )
             )
             tags = result.tags.setdefault(c.customer_id, {})
             tags.pop(c.tag, None)
             if c.after is not None:
-                tags[c.tag] = c.after  # type: ignore[assignment]
+                tags[c.tag] = c.after
         result.tags = {customer: tags for customer, tags in result.tags.items() if tags}
         return result
 
@@ -76,8 +78,30 @@ class EngineRun:
         return [astuple(c) for c in self.changes], list(self.outcomes.values()), self.digest, self.seq
 
 
-def payload(event: Event) -> bytes:
-    """The event as a canonical value."""
+def new_decoder(rule_set: RuleSet) -> Decoder:
+    """Of two sources: one of events of all types, and one of commands."""
+    return Decoder([None, "command"], OWN_WRITERS, rule_set)
+
+
+def source_of(record: Record) -> int:
+    """Position of the record's source in `new_decoder`."""
+    return 1 if isinstance(record, Command) else 0
+
+
+def payload(event: Record) -> bytes:
+    """The event as a canonical value, or the command as it stands in its topic."""
+    if isinstance(event, Command):
+        return records.Command(
+            command_id=event.event_id,
+            customer_id=event.customer_id,
+            kind=event.kind,
+            tag=event.tag,
+            value=event.value,
+            reason=None,
+            actor="somebody",
+            until=event.until_ms,
+            issued_at=event.arrival_ms,
+        ).to_avro()
     named = {"event_id": event.event_id, "customer_id": event.customer_id, "event_time": event.event_time_ms}
     return event_from_json(event.type, {**event.fields, **named})
 
@@ -87,7 +111,7 @@ def run_engine(scenario: Scenario, cuts: Cuts, partition: Partition | None = Non
     until_ms = scenario.until_ms
     kept = [e for e in scenario.events if until_ms is None or e.arrival_ms <= until_ms]
     kept.sort(key=lambda e: e.arrival_ms)
-    decoder = Decoder([None], OWN_WRITERS)
+    decoder = new_decoder(scenario.rule_set)
     partition = partition or Partition(scenario.rule_set)
     writer = ChangeWriter(scenario.rule_set)
     run = EngineRun()
@@ -97,8 +121,8 @@ def run_engine(scenario: Scenario, cuts: Cuts, partition: Partition | None = Non
         step, is_last = kept[start : start + size], start + size >= len(kept)
         start += size
         arrivals = np.array([e.arrival_ms for e in step], np.int64)
-        zeros = np.zeros(len(step), np.int64)
-        decoded = decoder.decode([payload(e) for e in step], arrivals, zeros, zeros)
+        sources = np.array([source_of(e) for e in step], np.int64)
+        decoded = decoder.decode([payload(e) for e in step], arrivals, np.zeros(len(step), np.int64), sources)
         output = partition.step(
             decoded,
             np.arange(len(step), dtype=np.int64),
@@ -121,7 +145,7 @@ def tiny_memory() -> Iterator[None]:
 
     def new_state(g: state.I64, dedupe_max_ids: int) -> state.State:
         st = make(g, dedupe_max_ids)
-        return state._of(st.m[: st.m[state.L.R_TOP] + 1].copy(), st.changes[:0], st.touched[:2])
+        return state._of(st.m[: st.m[layout.R_TOP] + 1].copy(), st.changes[:0], st.touched[:2])
 
     with (
         mock.patch.multiple(state, _FIRST_TABLE=2, _FIRST_HEAP=1),

@@ -25,22 +25,30 @@ from tests.properties.engine_run import ONE_BY_ONE, WHOLE, EngineRun, random_cut
 
 ROOT = Path(__file__).parents[2]
 
+IS_INTERPRETED = bool(numba_config.DISABLE_JIT)  # type: ignore[attr-defined]
+
 BLOCKS = 12
-SCENARIOS = int(os.environ.get("ENGINE_SCENARIOS", 48 if numba_config.DISABLE_JIT else 6_000))
+SCENARIOS = int(os.environ.get("ENGINE_SCENARIOS", 48 if IS_INTERPRETED else 6_000))
 """Of the seeded campaign: some 20 s. For a long one, ENGINE_SCENARIOS=1000000."""
 
 FIRST_SEED = int(os.environ.get("ENGINE_FIRST_SEED", 0))
 
-PLAIN = Knobs()
-OVERLAPPING = Knobs(overlapping_leave=True)
-CROWDED = Knobs(max_tags=12, max_events=80, customers=12)
+PLAIN = Knobs(commands=True)
+OVERLAPPING = Knobs(overlapping_leave=True, commands=True)
+CROWDED = Knobs(max_tags=12, max_events=80, customers=12, commands=True)
 KINDS = (PLAIN, OVERLAPPING, PLAIN, OVERLAPPING, PLAIN, CROWDED)
 """What is drawn for a seed, in turn."""
 
 QUICK = Knobs(
-    overlapping_leave=True, long_silences=False, windows_ms=tuple(w for w in WINDOWS_MS if w is None or w <= DAY_MS)
+    overlapping_leave=True,
+    commands=True,
+    long_silences=False,
+    windows_ms=tuple(w for w in WINDOWS_MS if w is None or w <= DAY_MS),
 )
 """For the engine as plain Python, where each minute of a silence costs a microsecond."""
+
+SAYING = Knobs(commands=True, rich_percent=100)
+"""Everything that the language has, with people and models that use it."""
 
 INTERPRETED_SCENARIOS = 40
 
@@ -107,13 +115,14 @@ def without_numbers(change: Change) -> str:
 def test_the_campaign_meets_every_outcome_and_kind_of_change() -> None:
     outcomes = dict.fromkeys(Outcome, 0)
     seen: set[tuple[str, str]] = set()
-    for seed in range(60):
-        done = run_engine(scenario_of(seed), WHOLE)
+    for seed in range(200):
+        done = run_engine(random_scenario(random.Random(seed), SAYING), WHOLE)
         seen |= {(change.op, change.origin) for change in done.changes}
         for outcome, count in done.outcomes.items():
             outcomes[outcome] += count
     assert all(outcomes[o] > 0 for o in (Outcome.DEAD, Outcome.DUPLICATE, Outcome.LATE, Outcome.APPLIED)), outcomes
-    assert seen == {(op, origin) for op in ("entered", "changed", "left") for origin in ("live", "timer")}
+    origins = ("live", "timer", "manual", "model")
+    assert seen == {(op, origin) for op in ("entered", "changed", "left") for origin in origins}
 
 
 # -------------------------------------------------------------------------------------- compiled and interpreted
@@ -131,7 +140,7 @@ def test_the_engine_as_plain_python_gives_what_the_compiled_one_gives() -> None:
     code = "import json, tests.properties.test_engine as t\n"
     code += "print(json.dumps([run.numbers() for run in t.interpretable_runs()]))"
     # Whichever way this process runs it, the other one runs it the other way.
-    other_way = {**os.environ, "NUMBA_DISABLE_JIT": "0" if numba_config.DISABLE_JIT else "1"}
+    other_way = {**os.environ, "NUMBA_DISABLE_JIT": "0" if IS_INTERPRETED else "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=other_way, capture_output=True, text=True, timeout=100
     )

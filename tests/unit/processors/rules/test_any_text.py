@@ -40,6 +40,35 @@ RULES = """\
     browse where page_type starts_with "p" and hour(browse) in [8, 9] then no purchase where present(order_time)
     within 2h and not (tag("tier") == "a" or tag("high_value")) and first(browse.category, 7d) != "x"
   leave: days_since(browse) > 30 or ratio(trend(count(browse, 7d)), interval(browse, 30d)) < 1.5
+- tag: liked
+  name: Liked
+  class: dynamic
+  category: behaviour
+  for_each: browse.category
+  limit: 5
+  when: count(browse, 7d) >= 2 and distinct(purchase.product_id, 7d) == 0 and profile.a != "x"
+  examples:
+    - given: ['profile a="x", b=null at 0d']
+      then:
+        - entered [a, "b c"] at 1d
+- tag: worth
+  name: Worth
+  class: dynamic
+  category: value
+  score: ratio(days_since(purchase where profile.a == category), count(browse, 7d))
+  step: 0.5
+  holdout: 10%
+  forecast: true
+  examples: [{given: [], then: [entered 0.5 at 1d]}]
+- {tag: vip, name: Vip, class: business, category: special, manual: true, levels: [a, b]}
+- {tag: churn, name: Churn, class: business, category: special, model: true, manual: false}
+- tag: asks
+  name: Asks
+  class: dynamic
+  category: base
+  when: >-
+    top(purchase.category by sum(purchase.amount) where age(profile.b) > 5, 7d) == profile.c
+    and tag("churn") >= 0.5 and tag("vip") != "a" and not age(profile.b) < 18 and not tag("liked")
 - {tag: offer, name: Offer, class: business, category: marketing, exclusive: offer, when: 'tag("tier")'}
 """
 PIECES = st.one_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processors.rules import limits
-from processors.rules.check import check
+from processors.rules.check import check, check_score
 from processors.rules.parse import parse
 from schemas.errors import RuleError
 
@@ -46,6 +46,23 @@ def marked(text: str) -> list[tuple[str, str]]:
         "count(purchase where present(order_time) and present(kind) and not present(amount), 7d) > 0",
         'count(browse where page_type starts_with "a" or not category starts_with "b", 7d) > 0',
         "count(purchase where hour(event_time) >= 22 or weekday(order_time) in [6, 7], 7d) > 0",
+        "days_since(purchase) > avg(purchase.quantity, 1d) and interval(browse, 7d) < days_since(browse)",
+        "days_since(purchase) > ratio(days_since(browse), count(browse, 7d))",
+        "ratio(days_since(purchase), days_since(browse)) > count(browse, 7d)",
+        "distinct(browse.category, 7d) > distinct(purchase.quantity, 7d) or distinct(service.kind, ever) == 2",
+        "ratio(distinct(purchase.amount_cents, 7d), count(purchase, 7d)) > 0.5",
+        'top(browse.category, 7d) == "x" and top(purchase.kind, 7d) not in ["refund", "cancel"]',
+        'top(purchase.channel by sum(purchase.amount) where kind == "order", 7d) != top(browse.channel, 7d)',
+        "top(browse.category, 7d) == first(browse.category, 7d) or present(top(browse.category, 7d))",
+        'profile.region == "n" or profile.region in ["a"] or profile.region starts_with "b" or present(profile.x)',
+        "profile.points > 5 and profile.points <= count(browse, 7d) and days_since(browse) > profile.days",
+        "profile.a == profile.b or profile.a != top(purchase.kind, 7d) or last(service.kind, 7d) == profile.a",
+        "age(profile.birthday) >= 18 and age(profile.birthday) < profile.limit or present(age(profile.birthday))",
+        "count(purchase where category == profile.a and amount > profile.b and kind != profile.c, 7d) > 0",
+        "count(browse where age(profile.b) > dwell_ms or present(age(profile.b)) or present(profile.b), 7d) > 0",
+        'count(browse where profile.a in ["x"] and profile.b starts_with "y" and profile.c == profile.d, 7d) > 0',
+        'tag("churn") >= 0.5 and count(browse, 7d) > tag("churn") and tag("churn") < profile.limit',
+        "5 < tag('churn') and days_since(browse) > tag('churn')",
         'tag("gold") and not (tag("tier") == "high" or tag("tier") != "low")',
         "browse then purchase within 400d",
         'browse where category == "x" then no purchase where amount > 5 within 1m or count(browse, 1d) > 5',
@@ -120,8 +137,47 @@ def test_what_means_something_has_no_faults(text: str) -> None:
         ("hour(event_time) > 5", "TS-R215", "hour(event_time)"),
         ('category starts_with "x"', "TS-R215", 'category starts_with "x"'),
         ("present(category)", "TS-R209", "category"),
-        ("days_since(purchase) > avg(purchase.quantity, 1d)", "TS-R216",
-         "days_since(purchase) > avg(purchase.quantity, 1d)"),
+        ("days_since(browse) > ratio(days_since(purchase), days_since(service))", "TS-R216",
+         "days_since(browse) > ratio(days_since(purchase), days_since(service))"),
+        ("ratio(days_since(browse), count(browse, 7d)) > ratio(count(browse, 7d), days_since(service))", "TS-R216",
+         "ratio(days_since(browse), count(browse, 7d)) > ratio(count(browse, 7d), days_since(service))"),
+        ("distinct(service.sentiment, 1d) > 1", "TS-R207", "sentiment"),
+        ("distinct(purchase.order_time, 1d) > 1", "TS-R207", "order_time"),
+        ("distinct(browse.nope, 1d) > 1", "TS-R202", "nope"),
+        ("top(purchase.amount, 1d) == 'x'", "TS-R207", "amount"),
+        ("top(purchase.order_time, 1d) == 'x'", "TS-R207", "order_time"),
+        ("top(purchase.nope, 1d) == 'x'", "TS-R202", "nope"),
+        ("top(purchas.category, 1d) == 'x'", "TS-R201", "purchas"),
+        ("top(purchase.category, 401d) == 'x'", "TS-R211", "401d"),
+        ("top(purchase.category by sum(purchase.nope), 1d) == 'x'", "TS-R202", "nope"),
+        ("top(purchase.category by sum(purchase.channel) where amount > 1, 1d) == 'x'", "TS-R207", "channel"),
+        ("top(purchase.category by sum(purchase.order_time), 1d) == 'x'", "TS-R207", "order_time"),
+        ("top(purchase.category where nope > 1, 1d) == 'x'", "TS-R202", "nope"),
+        ("top(browse.category, 1d) > 5", "TS-R204", "5"),
+        ("top(browse.category, 1d) == count(browse, 1d)", "TS-R204", "top(browse.category, 1d) == count(browse, 1d)"),
+        ("top(browse.category, 1d) > 'm'", "TS-R205", "top(browse.category, 1d) > 'm'"),
+        ("top(purchase.kind, 1d) == 'oder'", "TS-R206", "'oder'"),
+        ("top(browse.category, 1d)", "TS-R203", "top(browse.category, 1d)"),
+        ("ratio(top(browse.category, 1d), count(browse, 1d)) > 1", "TS-R220", "top(browse.category, 1d)"),
+        ("count(browse where top(browse.category, 1d) == 'x', 1d) > 0", "TS-R208", "top(browse.category, 1d)"),
+        ("profile.region", "TS-R203", "profile.region"),
+        ("profile.region > 'm'", "TS-R205", "profile.region > 'm'"),
+        ("profile.a < profile.b", "TS-R205", "profile.a < profile.b"),
+        ("profile.region in ['a', 5]", "TS-R204", "5"),
+        ("count(browse where hour(event_time) > profile.x, 1d) > 0", "TS-R212", "hour(event_time) > profile.x"),
+        ("count(browse where hour(event_time) > age(profile.x), 1d) > 0", "TS-R212",
+         "hour(event_time) > age(profile.x)"),
+        ("ratio(profile.x, count(browse, 1d)) > 1", "TS-R220", "profile.x"),
+        ("ratio(age(profile.x), count(browse, 1d)) > 1", "TS-R220", "age(profile.x)"),
+        ("age(profile.x) == 'old'", "TS-R204", "age(profile.x) == 'old'"),
+        ("age(profile.x) in [18, 19]", "TS-R213", "age(profile.x)"),
+        ("count(browse where age(profile.x) in [18, 19], 1d) > 0", "TS-R213", "age(profile.x)"),
+        ("age(profile.x)", "TS-R203", "age(profile.x)"),
+        ("age(profile.x) starts_with '1'", "TS-R215", "age(profile.x) starts_with '1'"),
+        ("count(browse where age(profile.x) starts_with '1', 1d) > 0", "TS-R218", "age(profile.x)"),
+        ("count(profile where region == 'x', 1d) > 0", "TS-R202", "region"),
+        ("sum(profile.points, 1d) > 0", "TS-R202", "points"),
+        ("tag('a') == first(browse.category, 1d)", "TS-R221", "tag('a') == first(browse.category, 1d)"),
         ("count(browse where hour(category) > 5, 1d) > 0", "TS-R218", "category"),
         ("count(browse where hour(purchase) > 5, 1d) > 0", "TS-R218", "purchase"),
         ("count(browse where hour(order_time) > 5, 1d) > 0", "TS-R202", "order_time"),
@@ -139,7 +195,6 @@ def test_what_means_something_has_no_faults(text: str) -> None:
         ("ratio(first(browse.category, 1d), count(browse, 3d)) > 1", "TS-R220", "first(browse.category, 1d)"),
         ("ratio(tag('a'), count(browse, 3d)) > 1", "TS-R220", "tag('a')"),
         ("tag('a') > 'high'", "TS-R221", "tag('a') > 'high'"),
-        ("tag('a') == 5", "TS-R221", "tag('a') == 5"),
         ("tag('a') == tag('b')", "TS-R221", "tag('a') == tag('b')"),
         ("(browse then purchase within 1d) == 5", "TS-R214", "browse then purchase within 1d"),
         ("(count(browse, 1d) > 0) == (count(browse, 2d) > 0)", "TS-R214", "count(browse, 1d) > 0"),
@@ -174,9 +229,18 @@ def test_all_faults_are_found_in_the_order_of_the_text() -> None:
         ("hour(event_time) > 5", "count(purchase where hour(event_time)"),
         ("ratio(count(browse, 1d), 10) > 1", "Move the factor into the number"),
         ("present(tag('gold'))", 'Write tag("gold") alone'),
-        ("tag('a') == 5", 'tag("a") == "LEVEL"'),
+        ("tag('a') > 'high'", 'tag("a") == "LEVEL"'),
+        ("top(browse.category, 1d) > 5", 'top(browse.category, 1d) == "TEXT"'),
+        ("top(browse.category, 1d) == 5", 'Write "5"'),
+        ("profile.points > '5'", "Write 5 without quotes"),
+        ("profile.region in [5]", 'Write "5"'),
+        ("profile.region", 'profile.region == "TEXT"'),
+        ("age(profile.birthday)", "age(profile.birthday) > 0"),
+        ("region == 'north'", "Write profile.region for an attribute"),
+        ("count(browse where region == 'x', 1d) > 0", "Write profile.region for an attribute"),
+        ("count(profile where region == 'x', 1d) > 0", "Write profile.region for an attribute"),
         ("trend(count(browse, 300d)) > 0", "up to 200d"),
-        ("days_since(browse) > count(browse, 1d)", "days_since(browse) > 30"),
+        ("days_since(browse) > ratio(days_since(browse), days_since(service))", "days_since(browse) > 30"),
         ("brows then purchase within 1d", "Did you mean browse?"),
     ],
 )
@@ -198,6 +262,47 @@ def test_trends_and_sequences_count_as_two_aggregates() -> None:
     for text in (trends, sequences):
         assert faults(text) == []
         assert [e.code for e in faults(f"{text} or count(browse, 1d) > 0")] == ["TS-R503"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "count(purchase, 7d)",
+        "avg(purchase.amount where kind == 'order', 7d)",
+        "distinct(browse.category, 7d)",
+        "first(purchase.amount, 7d)",
+        "days_since(purchase)",
+        "ratio(count(browse, 7d), days_since(purchase))",
+        "trend(count(browse, 7d))",
+        "age(profile.birthday)",
+        "profile.points",
+    ],
+)
+def test_a_score_is_any_number_that_is_computed(text: str) -> None:
+    assert check_score(parse(text), text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("count(purchase, 7d) > 3", "TS-R224", "count(purchase, 7d) > 3"),
+        ("browse then purchase within 1d", "TS-R224", "browse then purchase within 1d"),
+        ("present(profile.x)", "TS-R224", "present(profile.x)"),
+        ("tag('a')", "TS-R224", "tag('a')"),
+        ("5", "TS-R224", "5"),
+        ("'x'", "TS-R224", "'x'"),
+        ("top(browse.category, 7d)", "TS-R224", "top(browse.category, 7d)"),
+        ("last(service.kind, 7d)", "TS-R224", "last(service.kind, 7d)"),
+        ("ratio(days_since(purchase), days_since(browse))", "TS-R216",
+         "ratio(days_since(purchase), days_since(browse))"),
+        ("sum(purchase.category, 7d)", "TS-R207", "category"),
+        ("category", "TS-R209", "category"),
+        ("hour(event_time)", "TS-R215", "hour(event_time)"),
+    ],
+)  # fmt: skip
+def test_what_is_no_score_is_shown(text: str, code: str, words: str) -> None:
+    found = check_score(parse(text), text)
+    assert [(e.code, text[slice(*(e.span or (0, 0)))]) for e in found] == [(code, words)]
 
 
 def test_what_waits_on_the_stack_is_bounded() -> None:

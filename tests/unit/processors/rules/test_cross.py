@@ -68,7 +68,7 @@ def test_without_a_rank_tags_of_a_group_come_as_they_stand_in_the_files() -> Non
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        ({"rank": "1"}, "TS-R307", "1"),
+        ({"rank": "1"}, "TS-R307", "rank"),
         ({"exclusive": "g", "rank": "1.5"}, "TS-R310", "1.5"),
         ({"exclusive": "g", "rank": "1" * (limits.MAX_RANK_DIGITS + 1)}, "TS-R310", "1" * 7),
         ({"exclusive": "G"}, "TS-R308", "G"),
@@ -123,6 +123,52 @@ def test_a_tag_without_levels_has_none_to_compare() -> None:
     loaded = read(tag("b"), tag("a", 'tag("b") == "gold"'))
     assert found(loaded) == [("TS-R221", '"gold"')]
     assert 'Write tag("b") alone' in loaded.errors[0].cure
+
+
+def outside(tag_id: str, **more: str) -> str:
+    """A tag that is set from outside."""
+    lines = "".join(f"  {key}: {value}\n" for key, value in more.items())
+    return f"- tag: {tag_id}\n  name: A\n  class: static\n  category: base\n{lines}"
+
+
+SORTS = (
+    outside("plain", manual="true") + outside("levels", manual="true", levels="[low, high]")
+    + outside("number", model="true") + tier("tier", "low", "high") + outside("score", score="count(browse, 3d)")
+    + tag("keys", for_each="browse.category") + tag("told", model="true")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        'tag("plain") and tag("keys") and tag("levels") and tag("number") and tag("score")',
+        'tag("levels") == "low" or tag("tier") != "high"',
+        'tag("number") >= 0.5 and 3 > tag("score")',
+        'tag("number") < count(browse, 7d) or days_since(browse) > tag("score") or tag("score") == profile.points',
+    ],
+)
+def test_a_tag_is_compared_with_values_of_its_sort(when: str) -> None:
+    assert read(SORTS, tag("a", when)).errors == ()
+
+
+@pytest.mark.parametrize(
+    ("when", "words", "cure"),
+    [
+        ('tag("plain") >= 0.5', 'tag("plain")', 'Write tag("plain") alone'),
+        ('tag("told") >= 0.5', 'tag("told")', 'Write tag("told") alone'),
+        ('count(browse, 7d) > tag("keys")', 'tag("keys")', 'Write tag("keys") alone'),
+        ('tag("keys") == "shoes"', '"shoes"', 'Write tag("keys") alone'),
+        ('tag("levels") > 3', 'tag("levels")', 'Write tag("levels") == "low"'),
+        ('tag("tier") == 1', 'tag("tier")', 'Write tag("tier") == "low"'),
+        ('tag("levels") == "hihg"', '"hihg"', "Did you mean high? There is low, high"),
+        ('tag("number") == "high"', '"high"', 'Write tag("number") >= NUMBER'),
+        ('tag("score") != "high"', '"high"', 'Write tag("score") >= NUMBER'),
+    ],
+)
+def test_a_tag_is_compared_with_no_value_of_another_sort(when: str, words: str, cure: str) -> None:
+    loaded = read(SORTS, tag("a", when))
+    assert found(loaded) == [("TS-R221", words)]
+    assert cure in loaded.errors[0].cure
 
 
 @pytest.mark.parametrize(
@@ -180,6 +226,87 @@ def test_two_tags_that_decide_the_same_are_warned_about() -> None:
     )  # fmt: skip
     assert found(loaded) == [("TS-R907", "b"), ("TS-R907", "d")]
     assert "`d` decides the same as `a` (r.yaml:1)" in loaded.warnings[1].message
+
+
+def near(one: str, other: str, **more: str) -> list[str]:
+    """Messages about the second of two tags with these conditions; `more` are keys of both."""
+    return [str(warning) for warning in read(tag("a", one, **more), tag("b", other, **more)).warnings]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differences"),
+    [
+        ("count(browse, 7d) >= 5", "count(browse, 7d) >= 6", "6, not 5"),
+        ("count(browse, 7d) >= 5", "count(browse, 8d) >= 9", "8d, not 7d; 9, not 5"),
+        ("count(browse, 24h) >= 5", "count(browse, 25h) >= 5", "25h, not 1d"),
+        ("5 < count(browse, 7d)", "6.5 < count(browse, 7d)", "6.5, not 5"),
+        ("sum(purchase.amount, 7d) < -5", "sum(purchase.amount, 7d) < -6", "-6, not -5"),
+        ("browse then no purchase within 60m", "browse then no purchase within 90m", "90m, not 1h"),
+        ("count(browse where dwell_ms > 1000, 7d) >= 5", "count(browse where dwell_ms > 1500, 7d) >= 5",
+         "1500, not 1000"),
+        ("count(browse, 5d) > 5 and count(purchase, 5d) > 5", "count(browse, 6d) > 6 and count(purchase, 6d) > 6",
+         "6d, not 5d; 6, not 5; 6d, not 5d; and 1 more"),
+    ],
+)  # fmt: skip
+def test_two_tags_that_decide_nearly_the_same_are_warned_about(one: str, other: str, differences: str) -> None:
+    (warning,) = read(tag("a", one), tag("b", other)).warnings
+    assert (warning.code, warning.line) == ("TS-R909", 6)
+    assert warning.message == f"`b` decides nearly the same as `a` (r.yaml:1): {differences}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("count(browse, 7d) >= 5", "count(browse, 7d) >= 10"),
+        ("count(browse, 7d) >= 5", "count(browse, 30d) >= 5"),
+        ("count(browse, 7d) >= 5", "count(browse, ever) >= 5"),
+        ("count(browse, 7d) >= 5", "count(browse, 7d) > 5"),
+        ("count(browse, 7d) > 0", "count(browse, 7d) > 1"),
+        ("count(browse, 7d) == 5", "count(browse, 7d) == 6"),
+        ("count(browse where dwell_ms in [5], 7d) > 5", "count(browse where dwell_ms in [6], 7d) > 5"),
+        ('count(browse where category == "5d", 7d) > 5', 'count(browse where category == "6d", 7d) > 5'),
+        ("trend(count(browse, 7d)) > 5", "trend(count(browse, 7d)) > -5"),
+        ("count(browse, 7d) >= 5", "count(purchase, 7d) >= 5"),
+    ],
+)
+def test_two_tags_that_differ_in_more_are_left_alone(one: str, other: str) -> None:
+    assert near(one, other) == []
+
+
+def test_tags_that_are_steps_of_one_thing_are_not_near_each_other() -> None:
+    one, other = "count(browse, 7d) >= 5", "count(browse, 7d) >= 6"
+    assert len(near(one, other)) == 1
+    assert near(one, other, exclusive="g") == []
+    assert read(tag("p"), tag("a", one, parent="p"), tag("b", other, parent="p")).warnings == ()
+    assert read(tag("a", one), tag("b", other, parent="a")).warnings == ()
+    assert read(tag("a", one, parent="b"), tag("b", other)).warnings == ()
+    different = read(tag("p"), tag("q"), tag("a", one, parent="p"), tag("b", other, parent="q"))
+    assert [warning.code for warning in different.warnings] == ["TS-R909"]
+
+
+def test_tags_with_other_timing_are_not_near_each_other() -> None:
+    one, other = "count(browse, 7d) >= 5", "count(browse, 7d) >= 6"
+    assert read(tag("a", one), tag("b", other, dwell="1h")).warnings == ()
+    assert [w.code for w in read(tag("a", one), tag("b", other, holdout="10%", forecast="true")).warnings] == [
+        "TS-R909"
+    ]
+
+
+def test_levels_and_scores_may_be_near_each_other() -> None:
+    levels = [tier(name, "low", "high").replace("2d", days) for name, days in (("a", "2d"), ("b", "3d"))]
+    assert found(read(*levels)) == [("TS-R909", "b")]
+    scores = [outside(name, score=f"count(browse, {days})") for name, days in (("a", "2d"), ("b", "3d"))]
+    assert found(read(*scores)) == [("TS-R909", "b")]
+
+
+def test_the_same_is_said_once_and_not_as_nearly_the_same() -> None:
+    conditions = [f"count(browse, 7d) >= {bound}" for bound in (5, 6, 6)]
+    loaded = read(*(tag(name, condition) for name, condition in zip("abc", conditions, strict=True)))
+    assert found(loaded) == [("TS-R909", "b"), ("TS-R907", "c")]
+
+
+def test_tags_without_a_rule_decide_nothing_and_so_not_the_same() -> None:
+    assert read(outside("a", manual="true"), outside("b", manual="true"), outside("c", model="true")).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -34,33 +34,41 @@ def logic(leaf: st.SearchStrategy[T.Expr]) -> st.SearchStrategy[T.Expr]:
 
 
 LISTS = st.lists(st.one_of(TEXTS, NUMBERS), min_size=1, max_size=3).map(tuple)
+ATTRIBUTES = st.builds(T.ProfileRef, NAMES)
+AGES = st.builds(T.Age, NAMES)
 TIMES = st.builds(T.Calendar, st.sampled_from(["hour", "weekday"]), st.sampled_from(["event_time", "order_time"]))
 IN_FILTER = st.one_of(
-    st.builds(T.Compare, OPS, st.one_of(FIELDS, TIMES), st.one_of(TEXTS, NUMBERS, FIELDS, TIMES)),
-    st.builds(T.Member, st.one_of(FIELDS, TIMES), LISTS, st.booleans()),
-    st.builds(T.StartsWith, FIELDS, TEXTS),
-    st.builds(T.Present, FIELDS),
-)
+    st.builds(
+        T.Compare, OPS, st.one_of(FIELDS, TIMES, ATTRIBUTES, AGES),
+        st.one_of(TEXTS, NUMBERS, FIELDS, TIMES, ATTRIBUTES, AGES),
+    ),
+    st.builds(T.Member, st.one_of(FIELDS, TIMES, ATTRIBUTES), LISTS, st.booleans()),
+    st.builds(T.StartsWith, st.one_of(FIELDS, ATTRIBUTES), TEXTS),
+    st.builds(T.Present, st.one_of(FIELDS, ATTRIBUTES, AGES)),
+)  # fmt: skip
 # deferred, so that what shows a strategy does not show all that it is made of
 FILTERS: st.SearchStrategy[T.Expr | None] = st.deferred(lambda: st.one_of(st.none(), logic(IN_FILTER)))
 COUNTS = st.builds(T.Aggregate, st.sampled_from(["count", "interval"]), NAMES, st.none(), FILTERS, WINDOWS)
-OF_FIELDS = st.sampled_from(["sum", "avg", "min", "max", "first", "last"])
+OF_FIELDS = st.sampled_from(["sum", "avg", "min", "max", "distinct", "first", "last"])
 SUMS = st.builds(T.Aggregate, OF_FIELDS, NAMES, NAMES, FILTERS, WINDOWS)
 SINCE = st.builds(T.Aggregate, st.just("days_since"), NAMES, st.none(), FILTERS, st.none())
+TOPS = st.builds(T.Top, NAMES, NAMES, st.one_of(st.none(), NAMES), FILTERS, WINDOWS)
 AGGREGATES = st.one_of(COUNTS, SUMS, SINCE)
 TRENDS = st.builds(
     T.Trend, st.one_of(COUNTS.filter(lambda a: a.func == "count"), SUMS.filter(lambda a: a.func == "sum"))
 )
 VALUES: st.SearchStrategy[T.Expr] = st.deferred(
-    lambda: st.one_of(AGGREGATES, TRENDS, st.builds(T.Ratio, AGGREGATES, AGGREGATES))
+    lambda: st.one_of(AGGREGATES, TOPS, TRENDS, ATTRIBUTES, AGES, st.builds(T.Ratio, AGGREGATES, AGGREGATES))
 )
 HAPPENINGS = st.builds(T.Happening, NAMES, FILTERS)
 TAGS = st.builds(T.TagRef, TEXTS.map(lambda text: text.value))
 CONDITIONS = logic(
     st.one_of(
         st.builds(T.Compare, OPS, VALUES, st.one_of(NUMBERS, VALUES)),
-        st.builds(T.Compare, st.sampled_from(["==", "!="]), st.one_of(TAGS, AGGREGATES), TEXTS),
-        st.builds(T.Member, AGGREGATES, LISTS, st.booleans()),
+        st.builds(T.Compare, st.sampled_from(["==", "!="]), st.one_of(TAGS, AGGREGATES, TOPS, ATTRIBUTES), TEXTS),
+        st.builds(T.Compare, OPS, TAGS, st.one_of(NUMBERS, VALUES)),
+        st.builds(T.Member, st.one_of(AGGREGATES, TOPS, ATTRIBUTES), LISTS, st.booleans()),
+        st.builds(T.StartsWith, ATTRIBUTES, TEXTS),
         st.builds(T.Present, VALUES),
         TAGS,
         st.builds(T.Sequence, HAPPENINGS, HAPPENINGS, WINDOWS.filter(lambda ms: ms is not None), st.booleans()),
@@ -86,6 +94,8 @@ def test_what_is_dumped_is_parsed_to_the_same_tree(expr: T.Expr) -> None:
          'not browse then browse within 1h and tag("a") != "x"'),
         ("ratio( count(a ,1d),trend( sum(a.b,24h) ) )>1 or present(days_since( a where present( b ) ))",
          "ratio(count(a, 1d), trend(sum(a.b, 1d))) > 1 or present(days_since(a where present(b)))"),
+        ("top( a.b by sum( a.c ) where(d==1) ,24h)!=top(a.b,ever) or 'x'==profile.region and 5<age( profile.b )",
+         'top(a.b by sum(a.c) where d == 1, 1d) != top(a.b, ever) or profile.region == "x" and 5 < age(profile.b)'),
         ("count(a where hour(a)>5 and not(b starts_with 'x'),1d)>0",
          'count(a where hour(event_time) > 5 and not b starts_with "x", 1d) > 0'),
         ("(count(browse, 1d) > 1 or count(browse, 1d) > 2) and not (count(browse, 1d) > 3 and count(browse, 1d) > 4)",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from processors.rules import tree as T
-from processors.rules.examples import START_MS, Change, Event, run_examples
+from processors.rules.examples import START_MS, Change, Event, Failure, run_examples
 from processors.rules.load import load_rules
 
 DAY_MS = 86_400_000
@@ -98,3 +100,75 @@ def test_another_level_than_the_named_one_is_a_failure() -> None:
 def test_a_level_that_the_example_leaves_out_may_be_any() -> None:
     rules = load_rules({"a": RULES.replace("entered silver", "entered")}, time_zone="UTC", default_currency="CNY")
     assert run_examples(rules, Replayed(RIGHT)) == []
+
+
+SCORE = """
+- tag: score
+  name: Score
+  class: dynamic
+  category: value
+  score: sum(purchase.amount, 90d)
+  examples:
+    - given: [profile region=north level=null at 0d]
+      then: [entered 0.3333333333 at 1d, changed 2 at 2d]
+"""
+KEYS = """
+- tag: keys
+  name: Keys
+  class: dynamic
+  category: value
+  for_each: browse.category
+  when: count(browse, 90d) > 0
+  examples:
+    - given: []
+      then:
+        - entered [shoes, "running shoes"] at 1d
+"""
+
+
+def run(text: str, *changes: Change) -> list[Failure]:
+    rules = load_rules({"a": text}, time_zone="UTC", default_currency="CNY")
+    return run_examples(rules, Replayed({tag.id: list(changes) for tag in rules.tags}))
+
+
+def test_attributes_are_given_to_the_replay_as_texts_and_none() -> None:
+    replay = Replayed({"score": []})
+    run_examples(load_rules({"a": SCORE}, time_zone="UTC", default_currency="CNY"), replay)
+    assert replay.asked[0][1] == [("profile", START_MS, {"region": "north", "level": None})]
+
+
+@pytest.mark.parametrize(
+    ("got", "failures"), [(1 / 3, 0), (0.3333333333, 0), (0.333333, 1), (0.34, 1), (True, 1), ("0.3333333333", 1)]
+)
+def test_numbers_agree_to_a_billionth(got: object, failures: int) -> None:
+    found = run(SCORE, ("entered", START_MS + DAY_MS, got), ("changed", START_MS + 2 * DAY_MS, 2.0))
+    assert len(found) == failures
+
+
+def test_a_whole_number_is_a_number_too() -> None:
+    assert run(SCORE, ("entered", START_MS + DAY_MS, 1 / 3), ("changed", START_MS + 2 * DAY_MS, 2)) == []
+
+
+@pytest.mark.parametrize(
+    ("got", "failures"),
+    [
+        (["running shoes", "shoes"], 0),
+        (("running shoes", "shoes"), 0),
+        (["shoes", "running shoes"], 1),
+        (["shoes"], 1),
+        ("shoes", 1),
+    ],
+)
+def test_keys_agree_one_by_one(got: object, failures: int) -> None:
+    assert len(run(KEYS, ("entered", START_MS + DAY_MS, got))) == failures
+
+
+def test_a_failure_shows_numbers_and_keys_as_an_example_has_them() -> None:
+    (score,) = run(SCORE, ("entered", START_MS + DAY_MS, 1e-7), ("changed", START_MS + 2 * DAY_MS, 1 / 3))
+    assert [line.split("   ")[-1].strip() for line in score.table] == [
+        "got", "-", "entered 0.0000001 at 1d", "-", "changed 0.333333333333 at 2d",
+    ]  # fmt: skip
+    (keys,) = run(KEYS, ("entered", START_MS + DAY_MS, ["a b", "c"]), ("left", START_MS + DAY_MS, None))
+    assert keys.table[1].startswith('! entered ["running shoes", shoes] at 1d   -')
+    assert keys.table[2].endswith('entered ["a b", c] at 1d')
+    assert keys.table[3].endswith("   left at 1d")

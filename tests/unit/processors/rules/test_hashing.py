@@ -114,13 +114,78 @@ def test_the_version_follows_the_group_and_the_rank() -> None:
         BASE,
         grouped("exclusive: offer"),
         grouped("exclusive: other"),
-        grouped("exclusive: offer", "rank: 2"),
     )
     assert len({hashes(text)[0] for text in texts}) == len(texts)
 
 
-def test_a_rank_that_is_given_as_the_one_that_it_would_have_changes_nothing() -> None:
-    assert hashes(grouped("exclusive: offer", "rank: 1")) == hashes(grouped("exclusive: offer"))
+def group(**ranks: int | None) -> str:
+    """Tags of one group in the order in which they are named, each with a rank or None."""
+    return "".join(
+        f"- tag: {name}\n  name: A\n  class: static\n  category: base\n  when: 'count(browse, {len(name)}d) > 0'\n"
+        f"  exclusive: g\n" + ("" if rank is None else f"  rank: {rank}\n")
+        for name, rank in ranks.items()
+    )
+
+
+def version(*files: str) -> str:
+    named = {f"{place}.yaml": text for place, text in enumerate(files)}
+    return load_rules(named, time_zone="UTC", default_currency="CNY").version
+
+
+def test_of_a_group_the_version_follows_the_order_and_not_the_ranks() -> None:
+    in_order = version(group(b=None, aa=None, ccc=None))
+    assert version(group(b=1, aa=2, ccc=3)) == in_order
+    assert version(group(ccc=40, aa=-5, b=-10)) == in_order
+    assert version(group(aa=None, b=None, ccc=None)) != in_order
+    assert version(group(b=1, aa=3, ccc=2)) != in_order
+
+
+def test_tags_of_a_group_may_move_between_files_as_long_as_their_order_stays() -> None:
+    in_order = version(group(b=None, aa=None, ccc=None))
+    assert version(group(b=None), group(aa=None, ccc=None)) == in_order
+    assert version(group(b=None), TIER, group(aa=None), group(ccc=None)) == version(
+        group(b=None, aa=None, ccc=None) + TIER
+    )
+    assert version(group(aa=None, ccc=None), group(b=None)) != in_order
+
+
+HEAD = "- tag: x\n  name: A\n  class: dynamic\n  category: base\n"
+WHEN = "  when: count(browse, 7d) > 0\n"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [WHEN, WHEN + "  manual: false\n", WHEN + "  model: true\n", WHEN + "  holdout: 10%\n",
+         WHEN + "  holdout: 11%\n", WHEN + "  forecast: true\n", WHEN + "  for_each: browse.category\n",
+         WHEN + "  for_each: browse.category\n  limit: 5\n", WHEN + "  for_each: browse.channel\n"],
+        ["  score: count(browse, 7d)\n", "  score: count(browse, 8d)\n", "  score: count(browse, 7d)\n  step: 2\n"],
+        ["  manual: true\n", "  model: true\n", "  model: true\n  manual: false\n",
+         "  manual: true\n  levels: [a, b]\n", "  manual: true\n  levels: [b, a]\n"],
+        [WHEN.replace("count(browse, 7d) > 0", condition) for condition in (
+            "profile.a == 'x'", "profile.b == 'x'", "age(profile.a) == 5", "age(profile.b) == 5",
+            "top(browse.category, 7d) == 'x'", "top(browse.channel, 7d) == 'x'",
+            "top(browse.category by sum(browse.dwell_ms), 7d) == 'x'", "distinct(browse.category, 7d) == 5",
+        )],
+    ],
+)  # fmt: skip
+def test_the_version_follows_each_key_that_decides(written: list[str]) -> None:
+    assert len({hashes(HEAD + text)[0] for text in written}) == len(written)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (WHEN, WHEN + "  manual: true\n  model: false\n  forecast: false\n"),
+        (WHEN + "  for_each: browse.category\n", WHEN + "  for_each: browse.category\n  limit: 20\n"),
+        (WHEN + "  holdout: 10%\n", WHEN + "  holdout: 0.1\n"),
+        ("  score: count(browse, 7d)\n  step: 2\n", "  score: count( browse,7d )\n  step: 2.0\n"),
+        ("  score: count(browse, 7d)\n", "  score: count(browse, 7d)\n  step: 0\n"),
+        ("  model: true\n", "  model: true\n  manual: true\n"),
+    ],
+)
+def test_two_ways_of_writing_one_thing_have_one_version(one: str, other: str) -> None:
+    assert hashes(HEAD + one)[0] == hashes(HEAD + other)[0]
 
 
 def test_the_version_follows_what_another_tag_is_asked_for() -> None:

@@ -30,6 +30,13 @@ def warned(text: str) -> list[tuple[str, str]]:
         ("avg(service.satisfaction, 7d) > 5", "TS-R901"),
         ("max(service.satisfaction, 7d) == 4.5", "TS-R901"),
         ("trend(count(browse, 7d)) == 0.5", "TS-R901"),
+        ("distinct(browse.category, 1d) < 0", "TS-R901"),
+        ("distinct(browse.category, 1d) == 1.5", "TS-R901"),
+        ("age(profile.birthday) < 0", "TS-R901"),
+        ("age(profile.birthday) == 17.5", "TS-R901"),
+        ("distinct(browse.category, 1d) >= 0", "TS-R902"),
+        ("present(distinct(browse.category, 1d))", "TS-R902"),
+        ("age(profile.birthday) >= 0", "TS-R902"),
         ("days_since(purchase) >= 0", "TS-R902"),
         ("first(service.sentiment, 7d) <= 1", "TS-R902"),
         ("present(count(browse, 1d))", "TS-R902"),
@@ -66,6 +73,11 @@ def test_a_comparison_that_never_or_always_holds_is_named(comparison: str, code:
         "count(browse where hour(event_time) == 23 or weekday(event_time) == 7 or hour(event_time) in [0], 1d) > 0",
         "first(browse.category, 1d) == '' or tag('gold')",
         "count(browse, 1d) >= 5 and count(browse, 1d) <= 5",
+        "profile.points < 0 or profile.points == 0.5",
+        "profile.a == 'x' and profile.b == 'y' and profile.a != 'z'",
+        "top(browse.category, 1d) == 'x' and top(browse.category, 7d) == 'y'",
+        "present(top(browse.category, 1d)) or present(profile.a) or present(age(profile.a))",
+        "tag('a') > 5 and tag('b') < 3",
     ],
 )
 def test_what_may_hold_and_may_fail_is_left_alone(text: str) -> None:
@@ -96,6 +108,7 @@ def test_filters_by_time_and_prefix_are_looked_into_wherever_they_stand(conditio
         f"ratio(count(purchase where {condition}, 1d), count(browse, 1d)) > 0",
         f"present(avg(purchase.amount where {condition}, 1d))",
         f"first(purchase.category where {condition}, 1d) in ['a']",
+        f"top(purchase.category where {condition}, 1d) == 'x'",
         f"browse then no purchase where {condition} within 1d",
         f"purchase where {condition} then browse within 1d",
     ):
@@ -110,6 +123,27 @@ def test_what_is_always_true_of_what_may_be_missing_is_to_be_asked_for() -> None
     assert "Write present(days_since(purchase))" in cure("days_since(purchase) >= 0")
     assert "Write present(order_time)" in cure("count(purchase where hour(order_time) >= 0, 1d) > 0")
     assert "present" not in cure("count(purchase where hour(event_time) >= 0, 1d) > 0")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("profile.region == 'a'", "profile.region == 'b'"),
+        ("profile.points > 5", "profile.points < 3"),
+        ("age(profile.birthday) < 18", "age(profile.birthday) >= 65"),
+        ("tag('churn') > 0.8", "tag('churn') < 0.2"),
+        ("tag('tier') == 'a'", "tag('tier') == 'b'"),
+        ("top(browse.category, 1d) == 'a'", "top(browse.category, 1d) == 'b'"),
+        ("last(browse.category, 1d) == 'a'", "last(browse.category, 1d) == 'b'"),
+    ],
+)
+def test_two_tests_of_one_thing_that_exclude_each_other_are_named(first: str, second: str) -> None:
+    assert warned(f"{first} and {second}") == [("TS-R903", second)]
+    assert warned(f"{first} or {second}") == []
+
+
+def test_texts_of_fields_that_exclude_each_other_are_named() -> None:
+    assert warned("count(browse where category == 'a' and 'b' == category, 1d) > 0") == [("TS-R903", "'b' == category")]
 
 
 def test_conditions_that_exclude_each_other_are_named_once() -> None:

@@ -86,7 +86,26 @@ TIER = (
 )
 
 
-@pytest.mark.parametrize("text", [FULL, TIER, "# nothing yet\n", "[]\n"], ids=["full", "tier", "empty", "none"])
+KEYED = (
+    HEAD
+    + WHEN
+    + "  for_each: browse.category\n  limit: 5\n  exclusive: g\n  holdout: 10%\n  forecast: true\n"
+    + "  examples:\n  - given: ['profile a=\"x\", b=null at 0d']\n    then: ['entered [a, \"b c\"] at 1d']\n"
+)
+SCORE = (
+    HEAD
+    + "  score: days_since(browse)\n  step: 0.5\n  model: true\n  manual: false\n  holdout: 0.25\n"
+    + "  examples: [{given: [], then: [entered 0.5 at 1d]}]\n"
+)
+BY_HAND = HEAD + "  manual: true\n  levels: [a, b]\n"
+BY_MODEL = HEAD + "  model: true\n  manual: false\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [FULL, TIER, KEYED, SCORE, BY_HAND, BY_MODEL, "# nothing yet\n", "[]\n"],
+    ids=["full", "tier", "keys", "score", "by hand", "by model", "empty", "none"],
+)
 def test_what_the_schema_takes_the_loader_takes(text: str) -> None:
     assert faults(text) == []
     loaded = read_rules({"r.yaml": text, "s.yaml": HEAD + WHEN}, time_zone="UTC", default_currency="CNY")
@@ -120,7 +139,27 @@ def test_what_the_schema_takes_the_loader_takes(text: str) -> None:
         HEAD + WHEN + "  exclusive: G\n",
         HEAD + WHEN + "  sensitive: maybe\n",
         HEAD + WHEN + "  review_by: 31.1.2030\n",
-        HEAD + WHEN + "  for_each: browse.category\n",
+        HEAD + WHEN + "  for_each: category\n",
+        HEAD + WHEN + "  for_each: browse.dwell_ms\n",
+        HEAD + WHEN + "  for_each: browse.category\n  limit: 1001\n",
+        HEAD + WHEN + "  for_each: browse.category\n  dwell: 5m\n",
+        HEAD + WHEN + "  limit: 5\n",
+        HEAD + WHEN + "  score: count(browse, 1d)\n",
+        HEAD + WHEN + "  step: 1\n",
+        HEAD + WHEN + "  levels: [a]\n",
+        HEAD + WHEN + "  holdout: 1.5\n",
+        HEAD + WHEN + "  holdout: ten\n",
+        HEAD + WHEN + "  model: maybe\n",
+        HEAD + WHEN + "  review: required\n",
+        HEAD + "  score: count(browse, 1d)\n  step: -1\n",
+        HEAD + "  score: count(browse, 1d)\n  leave: count(browse, 1d) > 0\n",
+        HEAD + "  score: count(browse, 1d)\n  for_each: browse.category\n",
+        HEAD + "  tier: [{level: x, when: 'count(browse, 1d) > 0'}]\n  for_each: browse.category\n",
+        HEAD + "  manual: false\n",
+        HEAD + "  model: false\n",
+        HEAD + "  manual: true\n  leave: count(browse, 1d) > 0\n",
+        HEAD + "  manual: true\n  levels: [a, a]\n",
+        HEAD + "  manual: true\n  levels: []\n",
         HEAD + WHEN + "  examples: [{given: [browse at 0d]}]\n",
         HEAD + WHEN + "  examples: [{given: [brows at 0d], then: []}]\n",
         HEAD + WHEN + "  examples: [{given: [browse], then: []}]\n",

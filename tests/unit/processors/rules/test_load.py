@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from processors.rules import limits
@@ -9,9 +11,11 @@ from processors.rules import tree as T
 from processors.rules.load import Loaded, load_rules, read_rules
 from processors.rules.parse import parse
 from processors.rules.problems import RuleErrors
+from processors.rules.sorts import sort_of
 
 HEAD = "- tag: a\n  name: A\n  class: dynamic\n  category: base\n"
 WHEN = "  when: count(browse, 1d) > 0\n"
+KEYED = "  when: count(browse, 7d) > 2\n"
 
 
 def read(text: str, **more: str) -> Loaded:
@@ -167,8 +171,52 @@ def test_the_caret_is_moved_by_wide_characters() -> None:
         (HEAD + WHEN + "  color: red\n", "TS-R305 6:3 color"),
         (HEAD + WHEN + "  examples: [{given: [], than: []}]\n", "TS-R305 6:26 than"),
         (HEAD + "  tier: [{level: a, when: 'count(browse, 1d) > 0', x: y}]\n", "TS-R305 5:52 x"),
-        (HEAD + "  score: 5\n", "TS-R306 5:3 score"),
-        (HEAD + WHEN + "  for_each: browse.category\n", "TS-R306 6:3 for_each"),
+        (HEAD + WHEN + "  review: required\n", "TS-R306 6:3 review"),
+        (HEAD + "  score: 5\n", "TS-R224 5:10 5"),
+        (HEAD + "  score: count(browse, 7d) > 5\n", "TS-R224 5:10 count(browse, 7d) > 5"),
+        (HEAD + "  score: ratio(count(browse, 7d), days_since(browse))\n", "TS-R226 5:35 days_since(browse)"),
+        (HEAD + "  score: days_since(browse)\n  step: 0\n", "TS-R226 5:10 days_since(browse)"),
+        (HEAD + "  score: count(browse, 7d)\n  step: -1\n", "TS-R321 6:9 -1"),
+        (HEAD + "  score: count(browse, 7d)\n  step: 0.0000000001\n", "TS-R321 6:9 0.0000000001"),
+        (HEAD + WHEN + "  step: 5\n", "TS-R307 6:3 step"),
+        (HEAD + WHEN + "  score: count(browse, 7d)\n", "TS-R313 5:3 when"),
+        (HEAD + "  score: count(browse, 7d)\n  dwell: 5m\n", "TS-R313 6:3 dwell"),
+        (HEAD + "  score: count(browse, 7d)\n  exclusive: g\n", "TS-R313 6:3 exclusive"),
+        (HEAD + "  score: count(browse, 7d)\n  levels: [a]\n", "TS-R313 6:3 levels"),
+        (HEAD + KEYED + "  for_each: category\n", "TS-R320 6:13 category"),
+        (HEAD + KEYED + "  for_each: brows.category\n", "TS-R201 6:13 brows"),
+        (HEAD + KEYED + "  for_each: browse.categry\n", "TS-R202 6:20 categry"),
+        (HEAD + KEYED + "  for_each: browse.dwell_ms\n", "TS-R225 6:20 dwell_ms"),
+        (HEAD + KEYED + "  for_each: purchase.order_time\n", "TS-R225 6:22 order_time"),
+        (HEAD + KEYED + "  for_each: profile.region\n", "TS-R202 6:21 region"),
+        (HEAD + KEYED + "  for_each: service.topic\n", "TS-R225 5:15 browse"),
+        (HEAD + "  when: browse then service within 1d\n  for_each: browse.category\n", "TS-R225 5:21 service"),
+        (HEAD + "  when: top(service.topic, 1d) == 'x'\n  for_each: browse.category\n", "TS-R225 5:13 service"),
+        (HEAD + KEYED + "  leave: days_since(service) > 5\n  for_each: browse.category\n", "TS-R225 6:21 service"),
+        (HEAD + "  when: count(service, 1d) > 0\n  for_each: purchase.kind\n", "TS-R225 5:15 service"),
+        (HEAD + "  when: profile.a == 'x'\n  for_each: browse.category\n", "TS-R225 5:9 profile.a == 'x'"),
+        (HEAD + KEYED + "  for_each: browse.category\n  limit: 0\n", "TS-R321 7:10 0"),
+        (HEAD + KEYED + "  for_each: browse.category\n  limit: 1001\n", "TS-R321 7:10 1001"),
+        (HEAD + KEYED + "  for_each: browse.category\n  limit: 2.5\n", "TS-R321 7:10 2.5"),
+        (HEAD + KEYED + "  for_each: browse.category\n  limit: many\n", "TS-R321 7:10 many"),
+        (HEAD + KEYED + "  limit: 5\n", "TS-R307 6:3 limit"),
+        (HEAD + KEYED + "  for_each: browse.category\n  dwell: 5m\n", "TS-R313 7:3 dwell"),
+        (HEAD + KEYED + "  for_each: browse.category\n  cooldown: 5m\n", "TS-R313 7:3 cooldown"),
+        (HEAD + KEYED + "  for_each: browse.category\n  expires: 5m\n", "TS-R313 7:3 expires"),
+        (HEAD + KEYED + "  levels: [a]\n", "TS-R313 6:3 levels"),
+        (HEAD + "  manual: true\n  leave: count(browse, 1d) > 0\n", "TS-R313 6:3 leave"),
+        (HEAD + "  model: true\n  exclusive: g\n", "TS-R313 6:3 exclusive"),
+        (HEAD + "  manual: false\n", "TS-R307 1:3"),
+        (HEAD + "  model: false\n", "TS-R307 1:3"),
+        (HEAD + "  manual: yes\n", "TS-R310 5:11 yes"),
+        (HEAD + "  manual: true\n  levels: []\n", "TS-R507 6:11"),
+        (HEAD + "  manual: true\n  levels: [a, Gold]\n", "TS-R308 6:15 Gold"),
+        (HEAD + "  manual: true\n  levels: [a, b, a]\n", "TS-R314 6:18 a"),
+        (HEAD + WHEN + "  holdout: 120%\n", "TS-R321 6:12 120%"),
+        (HEAD + WHEN + "  holdout: 10\n", "TS-R321 6:12 10"),
+        (HEAD + WHEN + "  holdout: -0.1\n", "TS-R321 6:12 -0.1"),
+        (HEAD + WHEN + "  holdout: ten\n", "TS-R321 6:12 ten"),
+        (HEAD + WHEN + "  forecast: 1\n", "TS-R310 6:13 1"),
         (HEAD, "TS-R307 1:3"),
         (WHEN.replace("  when", "- tag: a\n  name: A\n  class: static\n  when"), "TS-R307 1:3"),
         (HEAD + WHEN + "  examples: [{given: []}]\n", "TS-R307 6:14"),
@@ -197,6 +245,76 @@ def test_the_caret_is_moved_by_wide_characters() -> None:
 )
 def test_each_fault_of_a_file_is_found_at_its_place(text: str, expected: str) -> None:
     assert any(place.startswith(expected) for place in places(text)), places(text)
+
+
+def test_a_set_of_keys_has_a_field_and_a_limit() -> None:
+    assert only_tag(HEAD + KEYED + "  for_each: browse.category\n").for_each == T.ForEach("browse", "category", 20)
+    leave = "  leave: count(browse, 7d) == 0\n"
+    tag = only_tag(HEAD + KEYED + leave + "  limit: 7\n  for_each: browse . page_type\n")
+    assert tag.for_each == T.ForEach("browse", "page_type", 7)
+
+
+def test_keys_may_be_those_of_several_events_and_the_customer_is_asked_beside_them() -> None:
+    when = 'days_since(purchase) > 5 and count(browse, 7d) > 2 and profile.region == "x" and age(profile.b) > 5'
+    tag = only_tag(HEAD + f"  when: {when}\n  for_each: browse.category\n")
+    assert tag.for_each is not None
+    sequence = only_tag(HEAD + "  when: service then no service within 1d\n  for_each: service.kind\n")
+    assert sequence.for_each == T.ForEach("service", "kind", 20)
+
+
+def test_a_score_has_a_step_and_keeps_its_text() -> None:
+    tag = only_tag(HEAD + "  score: days_since(purchase)\n  step: 0.25\n")
+    assert (tag.score, tag.step) == (parse("days_since(purchase)"), Fraction(1, 4))
+    assert (tag.when, tag.tiers, tag.source) == (None, (), {"score": "days_since(purchase)"})
+    assert only_tag(HEAD + "  score: profile.points\n").step == 0
+
+
+def test_a_tag_without_a_rule_is_set_from_outside() -> None:
+    by_hand = only_tag(HEAD + "  manual: true\n  levels: [gold, black]\n")
+    assert (by_hand.manual, by_hand.model, by_hand.levels) == (True, False, ("gold", "black"))
+    by_model = only_tag(HEAD + "  model: true\n  manual: false\n")
+    assert (by_model.manual, by_model.model, by_model.levels) == (False, True, ())
+    assert only_tag(HEAD + WHEN).manual and not only_tag(HEAD + WHEN).model
+
+
+@pytest.mark.parametrize(
+    ("written", "share"),
+    [("10%", Fraction(1, 10)), ("0.1", Fraction(1, 10)), ("12.5%", Fraction(1, 8)), ("0", Fraction(0)),
+     ("100%", Fraction(1)), ("1", Fraction(1))],
+)  # fmt: skip
+def test_a_share_is_written_as_a_number_or_in_percent(written: str, share: Fraction) -> None:
+    tag = only_tag(HEAD + WHEN + f"  holdout: {written}\n  forecast: true\n")
+    assert (tag.holdout, tag.forecast) == (share, True)
+    assert only_tag(HEAD + WHEN).holdout is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "sort", "line"),
+    [
+        (WHEN, "plain", "entered at 1d"),
+        (WHEN + "  model: true\n", "plain", "entered at 1d"),
+        ("  manual: true\n", "plain", "entered at 1d"),
+        ("  tier: [{level: a, when: 'count(browse, 1d) > 0'}]\n", "level", "changed a at 1d"),
+        ("  model: true\n  levels: [a, b]\n", "level", "changed b at 1d"),
+        ("  score: count(browse, 1d)\n", "number", "changed 5 at 1d"),
+        ("  model: true\n", "number", "changed 0.5 at 1d"),
+        (KEYED + "  for_each: browse.category\n", "keys", "changed [a, b] at 1d"),
+    ],
+)
+def test_the_changes_of_examples_have_the_values_of_the_tag(rule: str, sort: str, line: str) -> None:
+    tag = only_tag(HEAD + rule + f"  examples:\n  - given: []\n    then:\n    - {line}\n")
+    assert sort_of(tag) == sort
+    assert len(tag.examples[0].then) == 1
+
+
+def test_keys_that_exclude_each_other_are_reported_once() -> None:
+    text = HEAD + "  score: count(browse, 1d)\n  for_each: browse.category\n  dwell: 5m\n  limit: 5\n"
+    assert [place.split()[0::2] for place in places(text)] == [["TS-R313", "for_each"], ["TS-R313", "dwell"]]
+
+
+def test_what_a_score_filters_is_looked_into() -> None:
+    loaded = read(HEAD + "  score: count(service where satisfaction > 5, 1d)\n")
+    assert [(w.code, w.line, w.column) for w in loaded.warnings] == [("TS-R901", 5, 30)]
 
 
 def test_a_level_given_twice_is_an_error() -> None:

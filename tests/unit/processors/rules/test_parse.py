@@ -105,7 +105,7 @@ def filter_of(text: str) -> T.Expr | None:
     return aggregate.where
 
 
-@pytest.mark.parametrize("func", ["sum", "avg", "min", "max", "first", "last"])
+@pytest.mark.parametrize("func", ["sum", "avg", "min", "max", "distinct", "first", "last"])
 def test_functions_of_a_field_name_it_with_its_event(func: T.Func) -> None:
     assert left_of(f"{func}(purchase.amount, 1d) > 1") == T.Aggregate(func, "purchase", "amount", None, 86_400_000)
 
@@ -118,6 +118,31 @@ def test_functions_of_events_take_the_event_alone() -> None:
     assert left_of("days_since(purchase where amount > 1) > 1") == T.Aggregate(
         "days_since", "purchase", None, big, None
     )
+
+
+def test_a_top_has_a_field_and_maybe_a_measure_of_the_same_event() -> None:
+    assert left_of("top(purchase.category, ever) == 'x'") == T.Top("purchase", "category", None, None, None)
+    big = T.Compare(">", T.FieldRef("amount"), T.Number(Fraction(1)))
+    assert left_of("top(purchase.category by sum(purchase.amount) where amount > 1, 1d) == 'x'") == T.Top(
+        "purchase", "category", "amount", big, 86_400_000
+    )
+    assert left_of("top(purchase.category where amount > 1, 1d) == 'x'") == T.Top(
+        "purchase", "category", None, big, 86_400_000
+    )
+
+
+def test_attributes_of_the_profile_stand_outside_and_inside_of_where() -> None:
+    assert parse("profile.region == 'north'") == T.Compare("==", T.ProfileRef("region"), T.Text("north"))
+    assert left_of("age(profile.birthday) >= 18") == T.Age("birthday")
+    assert filter_of("browse where profile.region starts_with 'n'") == T.StartsWith(T.ProfileRef("region"), T.Text("n"))
+    assert filter_of("browse where category == profile.by") == T.Compare(
+        "==", T.FieldRef("category"), T.ProfileRef("by")
+    )
+
+
+@pytest.mark.parametrize("name", ["and", "not", "where", "then", "within", "by", "in", "no", "starts_with", "ever"])
+def test_an_attribute_may_be_named_like_a_word_of_the_language(name: str) -> None:
+    assert left_of(f"profile.{name} == 'x'") == T.ProfileRef(name)
 
 
 def test_ratio_trend_and_present_hold_values() -> None:
@@ -153,6 +178,8 @@ def test_a_tag_stands_alone_or_is_compared_with_a_level() -> None:
 
 def test_the_constant_beside_a_text_value_stands_on_the_right() -> None:
     assert parse('"high" != tag("tier")') == parse('tag("tier") != "high"')
+    assert parse('"x" == profile.a') == parse('profile.a == "x"')
+    assert parse('"x" != top(browse.category, 1d)') == parse('top(browse.category, 1d) != "x"')
     assert parse('"x" == first(browse.category, 1d)') == parse('first(browse.category, 1d) == "x"')
 
 
@@ -189,10 +216,34 @@ def test_a_filter_of_a_sequence_extends_as_far_as_it_can() -> None:
         ("count(browse, 1d) > 1 && 2", "TS-R102", "&"),
         ("count(browse，1d) > 1", "TS-R102", "，"),
         ("cuont(browse, 1d) > 1", "TS-R103", "cuont"),
-        ("distinct(browse.category, 1d) > 1", "TS-R104", "distinct"),
-        ("top(browse.category by count(browse), 1d) == 'x'", "TS-R104", "by"),
-        ("age(profile.birthday) > 1", "TS-R104", "age"),
-        ("present(profile.birthday)", "TS-R104", "profile.birthday"),
+        ("distinct(browse, 1d) > 1", "TS-R105", "browse"),
+        ("top(browse, 1d) == 'x'", "TS-R105", "browse"),
+        ("top(browse.category) == 'x'", "TS-R105", "top(browse.category)"),
+        ("top(browse.category by count(browse), 1d) == 'x'", "TS-R105", "count(browse)"),
+        ("top(browse.category by dwell_ms, 1d) == 'x'", "TS-R105", "dwell_ms"),
+        ("top(browse.category by sum(), 1d) == 'x'", "TS-R105", "sum()"),
+        ("top(browse.category by sum(dwell_ms), 1d) == 'x'", "TS-R105", "dwell_ms"),
+        ("top(browse.category by sum(purchase.amount), 1d) == 'x'", "TS-R105", "purchase.amount"),
+        ("top(browse.category by sum(browse.dwell_ms, 7d), 1d) == 'x'", "TS-R105", "7d"),
+        (
+            "top(browse.category by sum(browse.dwell_ms where a == 1), 1d) == 'x'",
+            "TS-R111",
+            "browse.dwell_ms where a == 1",
+        ),
+        ("top(browse.category where a == 1 by sum(browse.dwell_ms), 1d) == 'x'", "TS-R101", "by"),
+        (
+            "sum(purchase.amount by sum(purchase.quantity), 1d) > 1",
+            "TS-R105",
+            "purchase.amount by sum(purchase.quantity)",
+        ),
+        ("present(purchase.amount by sum(purchase.quantity))", "TS-R105", "purchase.amount by sum(purchase.quantity)"),
+        ("age(birthday) > 1", "TS-R105", "birthday"),
+        ("age(purchase.order_time) > 1", "TS-R105", "purchase.order_time"),
+        ("age('1990-01-01') > 1", "TS-R105", "'1990-01-01'"),
+        ("age() > 1", "TS-R105", "age()"),
+        ("profle.region == 'north'", "TS-R110", "profle.region"),
+        ("profile.consent.email == 'yes'", "TS-R101", "."),
+        ("true", "TS-R104", "true"),
         ("count(browse then no purchase within 2h, 1d) > 1", "TS-R105", "browse then no purchase within 2h"),
         ("count(browse where then == 1 then purchase, 1d) > 1", "TS-R101", ","),
         ("avg(purchase, 1d) > 1", "TS-R105", "purchase"),
@@ -216,7 +267,6 @@ def test_a_filter_of_a_sequence_extends_as_far_as_it_can() -> None:
         ("browse where dwell_ms > 1", "TS-R101", ""),
         ("then purchase within 2h", "TS-R101", "purchase"),
         ("browse THEN purchase within 2h", "TS-R101", "THEN"),
-        ("profile.region == 1", "TS-R104", "profile.region"),
         ("count(browse) > 1", "TS-R105", "count(browse)"),
         ("count(purchase.amount, 1d) > 1", "TS-R105", "purchase.amount"),
         ("sum(purchase, 1d) > 1", "TS-R105", "purchase"),
@@ -258,7 +308,13 @@ def test_a_fault_is_shown_where_it_is(text: str, code: str, words: str) -> None:
         ("browse where dwell_ms > 1", "count(EVENT where CONDITION, 30d) > 0"),
         ("days_since(purchase, 30d) > 1", "Leave it out"),
         ("hours(event_time) > 1", "Did you mean hour?"),
-        ("distict(browse.category, 1d) > 1", "Did you mean distinct? It is not yet supported"),
+        ("distict(browse.category, 1d) > 1", "Did you mean distinct?"),
+        ("profle.region == 'north'", "Did you mean profile.region?"),
+        ("age(birthday) > 1", "Write age(profile.birthday)"),
+        ("age(profle.birthday) > 1", "Write age(profile.birthday)"),
+        ("profile.consent.email == 'yes'", "profile.ATTRIBUTE"),
+        ("top(browse.category where a == 1 by sum(browse.dwell_ms), 1d) == 'x'", "before `where`"),
+        ("top(purchase.category by count(purchase), 1d) == 'x'", "by sum(purchase.FIELD)"),
         ("count(browse, 1d) / count(purchase, 1d) > 1", "ratio(a, b)"),
         ('count(browse where category not starts_with "a", 1d) > 1', "not FIELD starts_with"),
     ],
