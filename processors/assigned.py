@@ -1,4 +1,4 @@
-"""What people and models say of a customer's tag, and which word counts: theirs before models', models' before the rule's.
+"""What people and models say of a customer's tag, and whose word counts: people's, then models', then the rule's.
 
 An assignment masks what stands beneath it, which goes on; when it ends, that shows again.
 """
@@ -10,7 +10,7 @@ from typing import Final
 from processors import layout as L
 from processors.arena import wide
 from processors.entries import add_entry, drop_entry, find_entry
-from processors.jit import hot, jit
+from processors.jit import jit
 from processors.marks import mark
 from processors.rules import program as G
 from processors.rules.program import look

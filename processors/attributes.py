@@ -14,8 +14,6 @@ from processors import layout as L
 from processors.arena import wide
 from processors.hashing import U, hash_bytes
 from processors.jit import inline, jit
-from processors.rules import program as G
-from processors.rules.program import look
 
 TEXT_SEED: Final = U(3)
 """Of the hashes of all texts that are only ever compared."""
@@ -50,7 +48,7 @@ def put(m, m32, g, row, sid, event_time, buf, p, n):  # type: ignore[no-untyped-
     m[word] = event_time
     before = m[word + 1]
     text = wide(0)
-    if 0 <= n and n <= texts.MAX_BYTES:
+    if n >= 0 and n <= texts.MAX_BYTES:
         hash64 = np.int64(hash_bytes(buf, p, n, TEXT_SEED))
         text = texts.find(m, hash64, buf, p, n)
         if text == 0:
@@ -76,7 +74,7 @@ def text_of_cell(m, m32, g, row, sid):  # type: ignore[no-untyped-def]
 def _digit(m, text, i):  # type: ignore[no-untyped-def]
     """The digit at byte `i`, -1 if there is none."""
     c = texts.byte_of(m, text, i) if i < m[text + L.TEXT_BYTES] else wide(0)
-    return c - _ZERO if _ZERO <= c and c <= _NINE else wide(-1)
+    return c - _ZERO if c >= _ZERO and c <= _NINE else wide(-1)
 
 
 @jit
@@ -125,7 +123,7 @@ def _digits(m, text, start, n):  # type: ignore[no-untyped-def]
 
 @jit
 def _date_of(m, text):  # type: ignore[no-untyped-def]
-    """(year, month, day) with which a text begins, NO_DATE as the year if it does not: YYYY-MM-DD, then T or a space."""
+    """(year, month, day) with which a text begins (YYYY-MM-DD, then T or a space); NO_DATE as the year if it does not."""
     n = m[text + L.TEXT_BYTES]
     year = _digits(m, text, 0, 4)
     month = _digits(m, text, 5, 2)

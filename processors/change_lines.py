@@ -11,7 +11,6 @@ from typing import Final
 
 import orjson
 
-from processors import layout as L
 from processors.changes import customer_at, event_id_of, op_of, origin_of
 from processors.decoder import Decoded
 from processors.partition import StepOutput

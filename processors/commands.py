@@ -12,11 +12,10 @@ from processors.rules.tag_tables import kind_of
 from processors.rules.tree import RuleSet, Tag
 from processors.rules.walk import level_names
 from schemas.errors import EventError
-from schemas.framing import Writers
 from schemas.ids import fault_of_id
 from schemas.outcomes import Dead
 from schemas.records import Command, Value
-from schemas.registry import SCHEMAS
+from schemas.registry import SCHEMAS, WriterSchemas
 
 _KINDS = {"assign": assigned.ASSIGN, "remove": assigned.REMOVE, "score": assigned.BY_MODEL}
 _HEADER = b"\xc3\x01" + SCHEMAS["command"].fingerprint
@@ -48,7 +47,7 @@ class CommandReader:
     def __init__(self, rule_set: RuleSet) -> None:
         self._tags = {tag.id: (index, tag) for index, tag in enumerate(rule_set.tags)}
 
-    def read(self, payload: bytes, writers: Writers) -> CommandRow:
+    def read(self, payload: bytes, writers: WriterSchemas) -> CommandRow:
         """Raises EventError: it cannot be read, names no tag in force, or gives a value that the tag cannot have."""
         command = Command.from_value(payload, writers)
         for text in (command.command_id, command.customer_id):
@@ -61,6 +60,11 @@ class CommandReader:
             raise EventError(Dead.NO_SUCH_TAG, str(command.tag)[:64])
         index, tag = self._tags[command.tag]
         kind = _KINDS[command.kind]
+        by_model = kind == assigned.BY_MODEL
+        if not (tag.model if by_model else tag.manual):
+            raise EventError(
+                Dead.BAD_ASSIGNMENT, f"{tag.id} is not to be set {'by a model' if by_model else 'by hand'}"
+            )
         value, number = (0, 0) if kind == assigned.REMOVE else coded(tag, command.value)
         until = L.FAR if command.until is None else command.until
         ids = command.command_id.encode(), command.customer_id.encode()

@@ -1,4 +1,4 @@
-"""Customers' rows, and from an id to its row: by a 64-bit hash, with the id's bytes compared. The id stands behind it."""
+"""Customers' rows, and from an id to its row, by a 64-bit hash, with the id's bytes compared. The id stands behind."""
 
 from __future__ import annotations
 

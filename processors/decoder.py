@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from schemas.codec import event_from_avro_slow, event_from_json_bytes
 from schemas.errors import EventError
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import Dead
-from schemas.registry import SCHEMAS, RawSchema, event_type_of
+from schemas.registry import SCHEMAS, RawSchema, WriterSchemas, event_type_of
 from schemas.resolution import check_readable
 
 I64 = NDArray[np.int64]
@@ -32,14 +31,6 @@ SINGLE_OBJECT_HEADER = 10
 CONFLUENT_HEADER = 5
 COMMANDS = "command"
 """What stands among the types of sources for the topic of commands."""
-
-
-class WriterSchemas(Protocol):
-    """Where writers' schemas are looked up; the lookup may be slow, it happens once for each schema."""
-
-    def by_id(self, schema_id: int) -> RawSchema | None: ...
-
-    def by_fingerprint(self, fingerprint: bytes) -> RawSchema | None: ...
 
 
 @dataclass(slots=True)

@@ -87,7 +87,7 @@ def _append(m, m32, seen, h, number):  # type: ignore[no-untyped-def]
 
 @jit
 def see(m, m32, g, row, at, event_time, clock, h):  # type: ignore[no-untyped-def]
-    """Count a value of hash `h`, seen at `event_time`, in every window that holds its pane and had not seen it there."""
+    """Count a value of hash `h`, seen at `event_time`, in every window that holds its pane and does not count it yet."""
     stay_apart()
     sid = wide(m32[at * 2 + L.CELL_SERIES32])
     seen = series.behind_windows(g, at, sid)
@@ -100,10 +100,12 @@ def see(m, m32, g, row, at, event_time, clock, h):  # type: ignore[no-untyped-de
         entry = first + i * ENTRY_WORDS
         if m[entry] == h:
             before = m[entry + 1]
-            if number > before:
+            moves = 1 if number > before else 0
+            if moves != 0:
                 m[entry + 1] = number
                 series.add(m, m32, g, row, at, before * pane_ms, clock, -1, 0)
-                series.add(m, m32, g, row, at, event_time, clock, 1, 0)
+            # of an older pane too: the event is in the window, though it counts no more
+            series.add(m, m32, g, row, at, event_time, clock, moves, 0)
             return
     if m32[seen * 2 + L.SEEN_COUNT32] >= SEEN_MOST:
         _make_place(m, m32, g, row, at, clock)

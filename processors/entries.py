@@ -9,7 +9,7 @@ from __future__ import annotations
 from processors import arena
 from processors import layout as L
 from processors.arena import wide
-from processors.jit import hot, jit
+from processors.jit import jit
 from processors.rules import program as G
 from processors.rules.program import look
 

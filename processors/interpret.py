@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from processors import assigned, attributes, calendar, distinct
-from processors import texts as held
 from processors import layout as L
+from processors import texts as held
 from processors.arena import wide
 from processors.hashing import hash_bytes
 from processors.jit import hot, inline, jit, stay_apart
@@ -50,8 +50,8 @@ OP_CALENDAR: Final = 17
 OP_STATE: Final = 18
 """The condition [a, b), about the customer and not the event."""
 OP_WITH_STATE: Final = 19
-"""Field a (b: the unit of a number, 0 for a real; TEXT_FIELD; or -2 - first text of the kinds), comparison c, the value
-that the program [d >> 32, d & 0xFFFFFFFF) pushes."""
+"""Field a (b: the unit of a number, 0 for a real; TEXT_FIELD; -2 - first text of the kinds; or CURRENCY_FIELD - text of
+the default one), comparison c, the value that the program [d >> 32, d & 0xFFFFFFFF) pushes."""
 OP_WINDOW: Final = 20
 """Series a, metric b (window << 1 | is sum), comparison c, constant d."""
 OP_LOAD: Final = 21
@@ -101,6 +101,7 @@ REAL: Final = 0
 MISSING: Final = -1
 """Unit of a value that is not there."""
 TEXT_FIELD: Final = -1
+CURRENCY_FIELD: Final = -(1 << 32)
 AS_TEXT: Final = 0
 AS_NUMBER: Final = 1
 AS_AGE: Final = 2
@@ -248,11 +249,13 @@ def _with_state(m, m32, g, i, events, reals, e, buf, row, top):  # type: ignore[
     stay_apart()
     field = g[i + 1]
     sort = g[i + 2]
-    if (events[e, L.EV_PRESENT] >> field) & 1 == 0:
-        return False
     value = events[e, L.EV_FIELDS + field]
     _set_value(m, top, value, sort)
-    if sort == TEXT_FIELD:
+    if (events[e, L.EV_PRESENT] >> field) & 1 == 0:
+        if sort > CURRENCY_FIELD:
+            return False
+        _set_value(m, top, look(g, G.TEXT_HASHES, CURRENCY_FIELD - sort), np.int64(1))
+    elif sort == TEXT_FIELD or sort <= CURRENCY_FIELD:
         h = hash_bytes(buf, value >> 32, value & 0xFFFFFFFF, attributes.TEXT_SEED)
         _set_value(m, top, np.int64(h), np.int64(1))
     elif sort < TEXT_FIELD:

@@ -13,8 +13,7 @@ from typing import Any, cast
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, config, types
+from numba.core import config, types
 from numba.extending import intrinsic
 
 Kernel = Callable[..., Any]
@@ -74,15 +73,15 @@ if config.DISABLE_JIT:  # type: ignore[attr-defined]
 
 else:
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def stay_apart(_: Any) -> Any:
         """As the first statement of a function: it is never put into its callers.
 
         LLVM would copy what is large and rarely called into every place that calls it, and compile each copy.
         """
 
-        def mark(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        def mark(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
             builder.function.attributes.add("noinline")
-            return cgutils.get_null_value(ir.IntType(8).as_pointer())
+            return context.get_dummy_value()
 
         return types.void(), mark

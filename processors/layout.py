@@ -87,8 +87,8 @@ CELL_WINDOWS: Final = 3
 """First window; each has two words: (count, tail) as int32 halves, then the sum.
 
 Of a least or greatest value: (1 if the second word holds it, tail). Of a first or last value `ever`: its time, then the
-value. Of a match: the time of the newest second event, then 1 if it was matched. Of an attribute: the time from which it
-is, then its text (texts.py), 0 if it was removed.
+value. Of a match: the time of the newest second event, then 1 if it was matched. Of an attribute: the time from which
+it is, then its text (texts.py), 0 if it was removed.
 """
 WINDOW_WORDS: Final = 2
 CELL_NEGATIVE: Final = 1
@@ -96,7 +96,7 @@ CELL_NEGATIVE: Final = 1
 CELL_IS_GROUP: Final = 2
 """Flag: a group, which has a cell for each key in a block of its own."""
 CELL_LASTS: Final = 4
-"""Flag of a key's cell: a window `ever` has met an event, so the cell stays though all else has left or is taken back."""
+"""Flag of a key's cell: a window `ever` met an event, so the cell stays though all else has left or is taken back."""
 
 # --- a series' group of cells by key; the first three words are as in a cell ------------------------------------------
 GROUP_BLOCK32: Final = 2
@@ -149,8 +149,8 @@ VALUE_TAG_WORDS: Final = 2
 """Of a score, whose second word holds the bits of its number; and of a set, whose second word names its block."""
 TIMED_TAG_WORDS: Final = 6
 ASSIGNED_TAG_WORDS: Final = 3
-"""Of what people (index TAG_COUNT + tag) or models (2 * TAG_COUNT + tag) set: then its end, FAR if none, and the bits of
-its number. A value of 0 says that the customer is to be without the tag."""
+"""Of what people (index TAG_COUNT + tag) or models (2 * TAG_COUNT + tag) set: then its end, FAR if none, and the bits
+of its number. A value of 0 says that the customer is to be without the tag."""
 TAG_NUMBER: Final = 1
 TAG_SET32: Final = 2
 TAG_SET_CLASS32: Final = 3
@@ -247,9 +247,12 @@ R_OLD_SETS: Final = 46
 """First of the sets that were given up in this step, which its changes still name."""
 R_KEYS_DROPPED: Final = 47
 """Events that found no room for their key since the beginning."""
-R_FREE: Final = 48
+R_COMMANDED: Final = 48
+"""1 + the tag that a command is about, and the code of its value before; 0 once that tag was evaluated."""
+R_BEFORE_COMMAND: Final = 49
+R_FREE: Final = 50
 """First of the free lists of blocks, by size class."""
-R_STACK: Final = 104
+R_STACK: Final = 106
 """First word of the interpreter's stack."""
 STACK_WORDS: Final = 256
 """Deepest stack; the compiler refuses a rule that needs more."""

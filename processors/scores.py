@@ -14,8 +14,9 @@ from processors.jit import inline, jit, stay_apart
 from processors.rules import program as G
 from processors.rules.program import look
 
-NEARLY: Final = 1.0 - 1e-9
-"""A move of nearly a step is one: 0.35 - 0.3 is a step of 0.05 though the nearest doubles are closer to each other."""
+ROUNDING: Final = 2.0**-50
+"""Relative error of the difference of two doubles, each the nearest to its number: 0.35 - 0.3 is a step of 0.05 though
+the doubles are closer to each other."""
 
 
 @inline
@@ -39,7 +40,7 @@ def _value(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
 def _is_move(g, tag, before, after):  # type: ignore[no-untyped-def]
     """Whether a number has moved by the tag's step."""
     step = np.int64(look(g, G.TAG_STEP, tag)).view(np.float64)
-    return before != after and abs(after - before) >= step * NEARLY
+    return before != after and abs(after - before) >= step - ROUNDING * max(abs(before), abs(after))
 
 
 @jit
@@ -62,16 +63,15 @@ def evaluate(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
 
 @jit
 def has_moved(m, m32, g, row, tag, time):  # type: ignore[no-untyped-def]
-    """Whether the rule's value will have moved by a step at `time`, if nothing else changes."""
+    """Whether the rule's value will have moved by a step, come or gone at `time`, if nothing else changes."""
     now = m[L.R_NOW]
     at = find_entry(m32, g, row, tag)
-    moved = False
-    if at != 0:
-        m[L.R_NOW] = time
-        there, value = _value(m, m32, g, row, tag)
-        moved = not there or _is_move(g, tag, _number(m, at), value)
+    m[L.R_NOW] = time
+    there, value = _value(m, m32, g, row, tag)
     m[L.R_NOW] = now
-    return moved
+    if at == 0 or not there:
+        return there != (at != 0)
+    return _is_move(g, tag, _number(m, at), value)
 
 
 @jit
@@ -80,8 +80,6 @@ def moves_at(m, m32, g, row, tag, ahead):  # type: ignore[no-untyped-def]
 
     It is looked for up to `ahead` ms.
     """
-    if find_entry(m32, g, row, tag) == 0:
-        return L.FAR
     low = m[L.R_NOW]
     high = low + ahead
     if has_moved(m, m32, g, row, tag, high):

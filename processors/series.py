@@ -3,8 +3,8 @@
 A series is what one (event type, filter, group, measure, kind) needs. A customer has a *cell* for each series that ever
 met one of their events; the cells stand one behind another in the customer's series block. A series that is grouped by
 a field has there a group instead, whose block holds a cell for each key (groups.py). All windows of a series share its
-panes, oldest to newest; a window's *tail* is the oldest pane that it still holds. A pane [start, end) is held by a window
-of length W while end + W > clock, so the work of an event does not depend on a window's length.
+panes, oldest to newest; a window's *tail* is the oldest pane that it still holds. A pane [start, end) is held by a
+window of length W while end + W > clock, so the work of an event does not depend on a window's length.
 """
 
 from __future__ import annotations

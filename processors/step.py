@@ -15,7 +15,18 @@ from typing import Final
 import numpy as np
 
 from processors import (
-    assigned, attributes, customers, dedupe, distinct, groups, scores, series, sets, tagstate, timers, waits,
+    assigned,
+    attributes,
+    customers,
+    dedupe,
+    distinct,
+    groups,
+    scores,
+    series,
+    sets,
+    tagstate,
+    timers,
+    waits,
 )  # fmt: skip
 from processors import layout as L
 from processors.arena import wide
@@ -122,7 +133,8 @@ def _emit(m, m32, g, changes, touched, row, tag, before, after, now, event):  # 
     m[row + L.ROW_SEQ] = seq
     touched[at + L.TO_SEQ] = seq
     h = mix64(U(m[row + L.ROW_HASH]) ^ (U(now) * U(0x9E3779B97F4A7C15)))
-    h = mix64(h ^ (U(tag) << U(32)) ^ (_hash_of_value(m, g, tag, before) << U(16)) ^ (U(1 if event < 0 else 0) << U(63)))
+    h = mix64(h ^ (U(tag) << U(32)) ^ (U(1 if event < 0 else 0) << U(63)))
+    h = mix64(h ^ _hash_of_value(m, g, tag, before))
     h = mix64(h ^ _hash_of_value(m, g, tag, after))
     m[L.R_DIGEST] = np.int64(U(m[L.R_DIGEST]) + h)
 
@@ -158,7 +170,11 @@ def _evaluate(m, m32, g, changes, touched, row, now, event, happened):  # type: 
 def _evaluate_other(m, m32, g, row, tag, now, kind):  # type: ignore[no-untyped-def]
     """Evaluate a score or a set, or any tag of a customer of whom people or models say something."""
     stay_apart()
-    before = assigned.code_of(m, m32, g, assigned.deciding(m, m32, g, row, tag), tag)
+    if m[L.R_COMMANDED] == tag + 1:
+        before = m[L.R_BEFORE_COMMAND]
+        m[L.R_COMMANDED] = 0
+    else:
+        before = assigned.code_of(m, m32, g, assigned.deciding(m, m32, g, row, tag), tag)
     if m32[row * 2 + L.ROW_ASSIGNED32] > 0:
         assigned.expire(m, m32, g, row, tag, now)
     if kind == assigned.SCORE:
@@ -174,7 +190,7 @@ def _evaluate_other(m, m32, g, row, tag, now, kind):  # type: ignore[no-untyped-
 def _evaluate_one(m, m32, g, changes, touched, row, tag, now, event):  # type: ignore[no-untyped-def]
     """Evaluate one tag; mark those that refer to it if it changed."""
     kind = look(g, G.TAG_KIND, tag)
-    if kind == assigned.PLAIN and m32[row * 2 + L.ROW_ASSIGNED32] == 0:
+    if kind == assigned.PLAIN and m32[row * 2 + L.ROW_ASSIGNED32] == 0 and m[L.R_COMMANDED] == 0:
         before, after = tagstate.evaluate_tag(m, m32, g, row, tag, now)
     else:
         before, after = _evaluate_other(m, m32, g, row, tag, now, kind)
@@ -386,20 +402,27 @@ def _has_key(g, sid, events, e):  # type: ignore[no-untyped-def]
     """Whether the event has the field by which the series is grouped, a short enough text or a kind."""
     slot = look(g, G.SERIES_GROUP, sid)
     has = (events[e, L.EV_PRESENT] >> slot) & 1 != 0
+    if not has:
+        return look(g, G.SERIES_GROUP_DEFAULT, sid) >= 0
     if look(g, G.SERIES_GROUP_KINDS, sid) < 0:
-        has = has and events[e, L.EV_FIELDS + slot] & 0xFFFFFFFF <= groups.MAX_KEY_BYTES
+        has = events[e, L.EV_FIELDS + slot] & 0xFFFFFFFF <= groups.MAX_KEY_BYTES
     return has
 
 
 @jit
 def _cell_of_event(m, m32, g, texts, group, sid, events, e, buf):  # type: ignore[no-untyped-def]
     """The cell of the event's key in a group, made if need be; 0 where the group is full."""
-    value = events[e, L.EV_FIELDS + look(g, G.SERIES_GROUP, sid)]
-    kinds = look(g, G.SERIES_GROUP_KINDS, sid)
-    if kinds >= 0:
-        at = look(g, G.TEXT_AT, kinds + value)
-        size = look(g, G.TEXT_AT, kinds + value + 1) - at
-        return groups.cell_for(m, m32, g, group, look(g, G.TEXT_HASHES, kinds + value), texts, at, size)
+    slot = look(g, G.SERIES_GROUP, sid)
+    value = events[e, L.EV_FIELDS + slot]
+    constant = look(g, G.SERIES_GROUP_KINDS, sid)
+    if constant >= 0:
+        constant += value
+    elif (events[e, L.EV_PRESENT] >> slot) & 1 == 0:
+        constant = look(g, G.SERIES_GROUP_DEFAULT, sid)
+    if constant >= 0:
+        at = look(g, G.TEXT_AT, constant)
+        size = look(g, G.TEXT_AT, constant + 1) - at
+        return groups.cell_for(m, m32, g, group, look(g, G.TEXT_HASHES, constant), texts, at, size)
     hash64 = np.int64(hash_bytes(buf, value >> 32, value & 0xFFFFFFFF, TEXT_SEED))
     return groups.cell_for(m, m32, g, group, hash64, buf, value >> 32, value & 0xFFFFFFFF)
 
@@ -536,6 +559,8 @@ def _obey(m, m32, g, row, events, e):  # type: ignore[no-untyped-def]
     value = events[e, L.EV_FIELDS + COMMAND_VALUE]
     number = events[e, L.EV_FIELDS + COMMAND_NUMBER]
     until = events[e, L.EV_FIELDS + COMMAND_UNTIL]
+    m[L.R_COMMANDED] = tag + 1
+    m[L.R_BEFORE_COMMAND] = assigned.code_of(m, m32, g, assigned.deciding(m, m32, g, row, tag), tag)
     assigned.command(m, m32, g, row, tag, kind, value, number, until, m[L.R_CLOCK])
 
 
@@ -556,6 +581,7 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
         # no tag was to flip by what has left since the last look, or a timer would have fired
         _let_leave(m, m32, g, row, clock)
     event_type = events[e, L.EV_TYPE]
+    m[L.R_NOW] = clock
     if event_type == COMMAND:
         _obey(m, m32, g, row, events, e)
     elif _of_an_order(events, e) and events[e, L.EV_FIELDS + _FIELD_KIND] == _CANCEL:

@@ -10,8 +10,8 @@ candidate has been the same; to no level it moves at once. One evaluation change
 
 from __future__ import annotations
 
-from processors import waits
 from processors import layout as L
+from processors import waits
 from processors.arena import wide
 from processors.entries import add_entry, drop_entry, find_entry
 from processors.interpret import holds

@@ -7,6 +7,7 @@ last; so two texts are compared word by word.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from processors import arena, id_table
 from processors import layout as L
@@ -125,8 +126,8 @@ def begins(m, g, text, at, n):  # type: ignore[no-untyped-def]
     return True
 
 
-def text_of(m, text: int) -> str:  # type: ignore[no-untyped-def]
+def text_of(m: NDArray[np.int64], text: int) -> str:
     """A text as Python has it; `m` is a partition's memory."""
     n = int(m[text + L.TEXT_BYTES])
     first = text + L.TEXT_WORDS
-    return m[first : first + ((n + 7) >> 3)].tobytes()[:n].decode()
+    return str(m[first : first + ((n + 7) >> 3)].tobytes()[:n], "utf-8")

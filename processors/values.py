@@ -22,7 +22,8 @@ def listed_values(tag: Tag) -> list[Value | None]:
     """By code the values of a tag that has only so many: code 0 is absent. Of a score or a set only that one."""
     if kind_of(tag) != assigned.PLAIN:
         return [None]
-    return [None, *(level_names(tag) or [True])]
+    levels: list[Value] = [*level_names(tag)]
+    return [None, *(levels or [True])]
 
 
 def keys_of(m: I64, block: int) -> tuple[str, ...]:

@@ -54,13 +54,28 @@ def _standing(m, m32, g, row, program, time):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _next_birthday(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """The first birthday of the customer after R_NOW of which a rule asks, FAR if there is none."""
+    least = L.FAR
+    for sid in range(g[G.FIRST_ATTRIBUTE], g[G.FIRST_ATTRIBUTE] + g[G.ATTRIBUTES]):
+        if look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1):
+            text = attributes.text_of_cell(m, m32, g, row, sid)
+            if text != 0:
+                least = min(least, attributes.next_birthday(m, g, text, m[L.R_NOW]))
+    return least
+
+
+@jit
 def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
     """Lower bound of the time at which a comparison whose sides only grow, or only shrink, stands otherwise."""
     stay_apart()
     now = m[L.R_NOW]
-    standing = _standing(m, m32, g, row, program, now)
     low = now + 1
-    high = now + TRY_MS
+    # on a birthday an age leaps; what comes then is looked at then
+    high = min(now + TRY_MS, _next_birthday(m, m32, g, row) - 1)
+    if high <= now:
+        return low
+    standing = _standing(m, m32, g, row, program, now)
     if _standing(m, m32, g, row, program, low) != standing:
         high = low
     elif _standing(m, m32, g, row, program, high) != standing:

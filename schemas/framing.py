@@ -17,7 +17,7 @@ from schemas.bounds import BodyCheck
 from schemas.errors import EventError
 from schemas.identity_cache import IdentityCache
 from schemas.outcomes import Dead
-from schemas.registry import OWN_WRITERS, SCHEMAS, RawSchema, Writers, record_name
+from schemas.registry import OWN_WRITERS, SCHEMAS, RawSchema, WriterSchemas, record_name
 
 SINGLE_OBJECT_MARK: Final = b"\xc3\x01"
 SINGLE_OBJECT_HEADER_BYTES: Final = 10
@@ -35,7 +35,7 @@ class Frame:
     schema_id: int | None
     body: bytes
 
-    def writer_schema(self, writers: Writers) -> RawSchema:
+    def writer_schema(self, writers: WriterSchemas) -> RawSchema:
         """The schema that the body was written by. Raises EventError(UNKNOWN_SCHEMA), and what `writers` raises."""
         if self.fingerprint is not None:
             schema = writers.by_fingerprint(self.fingerprint)
@@ -85,7 +85,7 @@ def unframe(value: bytes) -> Frame:
     raise EventError(Dead.UNKNOWN_SCHEMA, f"the value begins with {value[:2].hex(' ') or 'nothing'}")
 
 
-def read_framed(schema_name: str, value: bytes, writers: Writers = OWN_WRITERS) -> dict[str, Any]:
+def read_framed(schema_name: str, value: bytes, writers: WriterSchemas = OWN_WRITERS) -> dict[str, Any]:
     """A value of one of our own record schemas (not an event), resolved to our newest one of that name.
 
     Raises EventError: what `unframe` raises, UNKNOWN_SCHEMA for a schema of another name, and what `bounds` finds.

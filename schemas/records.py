@@ -19,7 +19,7 @@ from fastavro.validation import validate
 from schemas.errors import EventError
 from schemas.framing import frame_confluent, frame_single, read_framed
 from schemas.outcomes import Dead, Outcome
-from schemas.registry import OWN_WRITERS, SCHEMAS, Writers
+from schemas.registry import OWN_WRITERS, SCHEMAS, WriterSchemas
 
 Value = bool | str | float | tuple[str, ...]
 """What a tag can be: true for a plain one, a level, a number, or a set of keys."""
@@ -66,7 +66,7 @@ class _Record(ABC):
         return frame_confluent(schema_id, self.schema_name, self.to_record())
 
     @classmethod
-    def from_avro(cls, value: bytes, writers: Writers = OWN_WRITERS) -> Self:
+    def from_avro(cls, value: bytes, writers: WriterSchemas = OWN_WRITERS) -> Self:
         """Read a value in either framing. Raises EventError as `framing.read_framed`."""
         return cls.from_record(read_framed(cls.schema_name, value, writers))
 
@@ -95,7 +95,7 @@ class _Record(ABC):
         return cls.from_record(record)
 
     @classmethod
-    def from_value(cls, value: bytes, writers: Writers = OWN_WRITERS) -> Self:
+    def from_value(cls, value: bytes, writers: WriterSchemas = OWN_WRITERS) -> Self:
         """Read a topic's value, JSON or Avro by its first byte. Raises EventError as the two do."""
         return cls.from_json(value) if value.startswith(b"{") else cls.from_avro(value, writers)
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
@@ -88,6 +88,14 @@ SCHEMAS: Final[dict[str, Schema]] = {name: load_schema(_AVRO_DIR / f"{name}.avsc
 
 OLD_SCHEMAS: Final[tuple[Schema, ...]] = tuple(load_schema(path) for path in sorted((_AVRO_DIR / "old").glob("*.avsc")))
 """What we wrote by once."""
+
+
+class WriterSchemas(Protocol):
+    """Where writers' schemas are looked up; the lookup may be slow, it happens once for each schema."""
+
+    def by_id(self, schema_id: int, /) -> RawSchema | None: ...
+
+    def by_fingerprint(self, fingerprint8: bytes, /) -> RawSchema | None: ...
 
 
 class Writers:

@@ -81,10 +81,11 @@ def _true_by_default(g: I64) -> I64:
         tag = int(G.look(g, G.RANKED_TAGS, rank))
         programs = range(int(G.look(g, G.TAG_LEVELS, tag)), int(G.look(g, G.TAG_LEVELS, tag + 1)))
         kind = G.look(g, G.TAG_KIND, tag)
-        if kind == assigned.SCORE and len(programs) > 0:
-            found.append(rank)
-        elif kind == assigned.PLAIN and any(
-            vm.holds(m, m32, g, G.look(g, G.LEVEL_START, i), G.look(g, G.LEVEL_END, i), L.R_WORDS) for i in programs
+        if (kind == assigned.SCORE and len(programs) > 0) or (
+            kind == assigned.PLAIN
+            and any(
+                vm.holds(m, m32, g, G.look(g, G.LEVEL_START, i), G.look(g, G.LEVEL_END, i), L.R_WORDS) for i in programs
+            )
         ):
             found.append(rank)
     return ints(found)

@@ -11,12 +11,12 @@ import numpy as np
 
 from processors import interpret as vm
 from processors import layout as L
+from processors.attributes import TEXT_SEED
 from processors.hashing import hash_bytes
 from processors.rules import tree as T
 from processors.rules.instructions import OPS, Instruction, Pools, compare_numbers, flip, logic, truth, whole_threshold
 from processors.rules.walk import level_names
 from processors.rules.windows import SeriesTable, Window, attribute, matched, measure_of, newest, windows_of
-from processors.attributes import TEXT_SEED
 from processors.step import UNIT_REAL, UNIT_TEXT
 from schemas.events import FIELDS
 

@@ -20,7 +20,7 @@ class FilterCompiler:
     def __init__(
         self, event: str, pools: Pools, default_currency: str, state: Callable[[T.Expr, bool | None], tuple[int, int]]
     ) -> None:
-        """`state` makes a program about the customer, of a condition (None) or of an attribute or age, as a text or not.
+        """`state` makes a program about the customer, of a condition (None), or of an attribute or age as a text or not.
 
         It gives the program's range.
         """
@@ -72,7 +72,12 @@ class FilterCompiler:
         """A field against what is known of the customer."""
         position, f, unit = self._field(name)
         as_text = f.kind in ("text", "kind")
-        sort = vm.TEXT_FIELD if f.kind == "text" else -2 - self._pools.kinds(self._event) if as_text else unit
+        if name == "currency":
+            sort = vm.CURRENCY_FIELD - self._pools.text(self._default_currency)
+        elif as_text:
+            sort = vm.TEXT_FIELD if f.kind == "text" else -2 - self._pools.kinds(self._event)
+        else:
+            sort = unit
         start, end = self._state(value, as_text)
         return (vm.OP_WITH_STATE, position, sort, OPS[op], start << 32 | end)
 

@@ -43,19 +43,25 @@ def read_key(text: str) -> tuple[str, str]:
 
 
 def check_keys(expr: T.Expr, text: str, event: str, field: str) -> list[RuleError]:
-    """A fault (TS-R225) for each event of a condition that has no such keys; `text` is what `expr` was parsed from."""
-    return [found for name, span in _events(expr, text) for found in _faults(name, span, event, field)]
+    """A fault (TS-R225) for each event of a condition that has no such keys, and for each `top`, which has its own.
+
+    `text` is what `expr` was parsed from.
+    """
+    cure = 'Ask for it by tag("…") of another tag, one without `for_each`'
+    message = "`top` looks at all keys, not at one"
+    tops = [problem("TS-R225", message, node.span, cure) for node in nodes_of(expr) if isinstance(node, T.Top)]
+    return [found for name, span in _events(expr, text) for found in _faults(name, span, event, field)] + tops
 
 
 def has_keys(expr: T.Expr) -> bool:
     """Whether anything in a condition is taken within the key."""
-    return any(isinstance(node, T.Aggregate | T.Top | T.Sequence) for node in nodes_of(expr))
+    return any(isinstance(node, T.Aggregate | T.Sequence) for node in nodes_of(expr))
 
 
 def _events(expr: T.Expr, text: str) -> Iterator[tuple[str, T.Span]]:
     """The known events that a condition looks at, each with its place in the text."""
     for node in nodes_of(expr):
-        if isinstance(node, T.Aggregate | T.Top):
+        if isinstance(node, T.Aggregate):
             found = [(node.event, narrowed(text, node.span, "event"))]
         elif isinstance(node, T.Sequence):
             found = list(zip((node.first.event, node.second.event), events_of(text, node.span), strict=True))

@@ -114,7 +114,9 @@ TEXT_HASHES: Final = 54
 """Hash of each constant text."""
 PREFIXES: Final = 55
 """Bytes with which attributes are said to begin, one in each word."""
-TABLES: Final = 56
+SERIES_GROUP_DEFAULT: Final = 56
+"""Text that is the key where the field by which a series is grouped is missing, -1 if there is none then."""
+TABLES: Final = 57
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1

@@ -25,7 +25,6 @@ from processors.sets import SET_KEYS
 from processors.step import MEASURE_NONE, UNIT_REAL, UNIT_TEXT
 from schemas.events import EVENT_TYPES, FIELDS
 
-
 _SEEN_BLOCK_WORDS: Final = class_words(class_for((distinct.SEEN_MOST + 1) * distinct.ENTRY_WORDS))
 _TEXT_BLOCK_WORDS: Final = class_words(class_for(held.MAX_WORDS))
 
@@ -59,8 +58,8 @@ def filter_tables(
 
 
 def _measure(s: Series, pools: Pools) -> tuple[int, int, bool]:
-    """(place of the measured field or name of the attribute, units in one, whether the default currency is to be known: to leave out amounts of
-    others, or to stand where there is none)."""
+    """(place of the measured field or name of the attribute, units in one, whether the default currency is to be
+    known: to leave out amounts of others, or to stand where there is none)."""
     measure = s.key.measure
     if measure is None:
         return MEASURE_NONE, 1, False
@@ -121,6 +120,7 @@ def series_tables(table: SeriesTable, pools: Pools, currency: str) -> dict[int, 
     windows = [w for s in table.series for w in s.windows]
     words = [L.GROUP_WORDS if s.key.group is not None else _cell_words(s) for s in table.series]
     groups = [_group(s, pools) for s in table.series]
+    default = pools.text(currency)
     of_type = [[i for i, s in enumerate(table.series) if s.key.event == event] for event in EVENT_TYPES]
     linked = [(s, s.key.link) for s in table.series]
 
@@ -140,6 +140,8 @@ def series_tables(table: SeriesTable, pools: Pools, currency: str) -> dict[int, 
         G.SERIES_KEY_WORDS: ints(key_words(s) for s in table.series),
         G.SERIES_GROUP: ints(place for place, _ in groups),
         G.SERIES_GROUP_KINDS: ints(first for _, first in groups),
+        # a missing currency is the default one
+        G.SERIES_GROUP_DEFAULT: ints(default if s.key.group == "currency" else -1 for s in table.series),
         G.SERIES_KIND: ints(s.key.kind for s in table.series),
         G.SERIES_PANE_MS: ints(s.key.pane_ms for s in table.series),
         G.SERIES_MEASURE: ints(place for place, _, _ in measures),
@@ -148,7 +150,9 @@ def series_tables(table: SeriesTable, pools: Pools, currency: str) -> dict[int, 
         G.SERIES_WINDOWS: firsts(len(s.windows) for s in table.series),
         G.SERIES_WORDS: ints(words),
         G.SERIES_SPAN_MS: ints(max((w for w in s.windows if w != EVER), default=0) for s in table.series),
-        G.SERIES_LINK: ints(-1 if link is None else table.locate(newest(link.first, s.key.group))[0] for s, link in linked),
+        G.SERIES_LINK: ints(
+            -1 if link is None else table.locate(newest(link.first, s.key.group))[0] for s, link in linked
+        ),
         G.SERIES_WITHIN_MS: ints(0 if link is None else link.within_ms for _, link in linked),
         G.WINDOW_MS: ints(windows),
     }

@@ -158,7 +158,8 @@ _BY_REASON: Final[dict[Dead, Entry]] = {
     ),
     Dead.BAD_ASSIGNMENT: Entry(
         title="A command gives a tag a value that it cannot have",
-        why="A plain tag can be true, a tag with levels one of them, a score a number; a tag with keys only absent.",
+        why="A plain tag can be true, a tag with levels one of them, a score a number; a tag with keys only absent. "
+        "People set tags without `manual: false`, models those with `model: true`.",
         cure="Send the command again with a value that the tag can have.",
         example='the value "gold" for a tag without levels',
     ),

@@ -12,10 +12,10 @@ from typing import Final
 
 import structlog
 
-from processors.decoder import WriterSchemas
 from processors.rules.compile import compile_rules
 from processors.rules.tree import RuleSet
 from schemas.errors import KafkaError, StateError
+from schemas.registry import WriterSchemas
 from streams import metrics
 from streams.clock import Clock
 from streams.log import Fenced, Log, Stamp, TopicPartition, Transaction

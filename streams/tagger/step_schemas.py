@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from processors.decoder import WriterSchemas
-from schemas.registry import RawSchema
+from schemas.registry import RawSchema, WriterSchemas
 
 __all__ = ["StepSchemas"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from processors import layout as L
 from processors.changes import ChangeWriter
 from processors.customers import id_in_row
-from processors.decoder import Decoded, Decoder, WriterSchemas
+from processors.decoder import Decoded, Decoder
 from processors.encode import AvroEncoder
 from processors.hashing import partition_of_key
 from processors.partition import ENGINE_VERSION, Partition, StepOutput
@@ -19,6 +19,7 @@ from processors.rules.program import Program
 from processors.rules.tree import RuleSet
 from schemas.outcomes import Dead, Outcome
 from schemas.records import CLOCK_KEY, SOURCE, Change, Current, DeadCount, JournalRecord, SourceRange, Value
+from schemas.registry import WriterSchemas
 from streams import metrics
 from streams.log import Batch, Outgoing, TopicPartition, Transaction
 from streams.tagger.dead_letters import dead_letter

@@ -118,7 +118,8 @@ def with_keys(pen: Pen, tag: Tag) -> Tag | None:
     event = choose.pick(events)
     name = choose.pick(KEYS[event])
     alike = [other for other in known if other == event or (name in KEYS[other] and name != "kind")]
-    pen = replace(pen, knobs=replace(pen.knobs, event_types=tuple(alike)))
+    features = tuple(feature for feature in pen.knobs.features if feature != "top")
+    pen = replace(pen, knobs=replace(pen.knobs, event_types=tuple(alike), features=features))
     when = condition(pen, pen.knobs.max_depth)
     if choose.chance(50):
         # Something that holds for several keys at once, and soon.

@@ -10,8 +10,8 @@ from processors.rules.tree import Tag
 from tests.oracle.event import Command, TagValue
 from tests.oracle.expression import Scope, as_number, is_true, value_of
 
-NEARLY: Final = 1 - 1e-9
-"""A score has moved by a step when it moved by so much of it: it is not held back by a rounding error."""
+ROUNDING: Final = 2.0**-50
+"""A score is not held back by a rounding error of its two doubles, which is at most so much of the greater."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,8 @@ def new_score(tag: Tag, state: TagState, scope: Scope) -> TagValue:
         return None
     value = float(exact)
     if isinstance(state.value, float):
-        moved = value != state.value and abs(value - state.value) >= float(tag.step) * NEARLY
+        rounding = ROUNDING * max(abs(value), abs(state.value))
+        moved = value != state.value and abs(value - state.value) >= float(tag.step) - rounding
         return value if moved else state.value
     return value
 
