@@ -123,7 +123,7 @@ def _digits(m, text, start, n):  # type: ignore[no-untyped-def]
 
 @jit
 def _date_of(m, text):  # type: ignore[no-untyped-def]
-    """(year, month, day) with which a text begins (YYYY-MM-DD, then T or a space); NO_DATE as the year if it does not."""
+    """(year, month, day) with which a text begins (YYYY-MM-DD, then T or a space); NO_DATE, 0, 0 if it does not."""
     n = m[text + L.TEXT_BYTES]
     year = _digits(m, text, 0, 4)
     month = _digits(m, text, 5, 2)

@@ -87,7 +87,7 @@ def _append(m, m32, seen, h, number):  # type: ignore[no-untyped-def]
 
 @jit
 def see(m, m32, g, row, at, event_time, clock, h):  # type: ignore[no-untyped-def]
-    """Count a value of hash `h`, seen at `event_time`, in every window that holds its pane and does not count it yet."""
+    """Count a value of hash `h`, seen at `event_time`, in every window that holds its pane and lacks it."""
     stay_apart()
     sid = wide(m32[at * 2 + L.CELL_SERIES32])
     seen = series.behind_windows(g, at, sid)

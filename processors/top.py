@@ -14,7 +14,7 @@ from processors.rules.program import look
 
 @jit
 def top_of_group(m, m32, g, group, window, by_sum):  # type: ignore[no-untyped-def]
-    """Text of the key with the greatest count or sum in a window of a group, of equals the smaller; 0 if none counts."""
+    """Text of the key with the greatest count or sum in a window, of equals the smaller; 0 if none counts."""
     words = look(g, G.SERIES_KEY_WORDS, m32[group * 2 + L.CELL_SERIES32])
     at = wide(m32[group * 2 + L.GROUP_BLOCK32])
     end = at + m32[group * 2 + L.GROUP_USED32]

@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import orjson
+
+from processors.decoder import COMMANDS
 from processors.history import History
 from schemas.codec import MAX_VALUE_BYTES, event_from_json, json_object, time_ms
 from schemas.errors import ConfigError, EventError
 from schemas.events import EARLIEST_EVENT_MS, EVENT_TYPES
 from schemas.outcomes import Dead
+from schemas.records import Command
 
 __all__ = ["LATEST_MS", "STDIN", "opened", "read_history"]
 
@@ -76,15 +80,31 @@ def _event(line: bytes | None) -> tuple[bytes, int]:
         raise EventError(Dead.TOO_LARGE, f"a line of more than {MAX_VALUE_BYTES} bytes")
     obj = json_object(line)
     event_type = obj.get("type")
+    if event_type == COMMANDS:
+        return _command(obj), _arrival_ms(obj)
     if event_type not in EVENT_TYPES:
         shown = "no type" if event_type is None else f"type {str(event_type)[:60]!r}"
-        raise EventError(Dead.UNKNOWN_SCHEMA, f"{shown}; there are {', '.join(EVENT_TYPES)}")
+        raise EventError(Dead.UNKNOWN_SCHEMA, f"{shown}; there are {', '.join((*EVENT_TYPES, COMMANDS))}")
     return event_from_json(event_type, obj), _arrival_ms(obj)
+
+
+def _command(obj: dict[str, Any]) -> bytes:
+    """What a person or a model says of a tag, as the value of `tags.commands`; who and why may be left out."""
+    until = obj.get("until")
+    given = {
+        **obj,
+        "actor": obj.get("actor", "history"),
+        "until": None if until is None else time_ms("until", until),
+        "issued_at": _arrival_ms(obj),
+    }
+    return Command.from_json(orjson.dumps(given)).to_avro()
 
 
 def _arrival_ms(obj: dict[str, Any]) -> int:
     """When the event arrived: `arrival_time`, or else when it happened. Raises EventError: BAD_TIME, TIME_TOO_OLD."""
     name = "event_time" if obj.get("arrival_time") is None else "arrival_time"
+    if obj.get(name) is None:
+        raise EventError(Dead.MISSING_FIELD, name)
     arrival_ms = time_ms(name, obj[name])
     if EARLIEST_EVENT_MS <= arrival_ms <= LATEST_MS:
         return arrival_ms

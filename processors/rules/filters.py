@@ -20,7 +20,7 @@ class FilterCompiler:
     def __init__(
         self, event: str, pools: Pools, default_currency: str, state: Callable[[T.Expr, bool | None], tuple[int, int]]
     ) -> None:
-        """`state` makes a program about the customer, of a condition (None), or of an attribute or age as a text or not.
+        """`state` makes a program about the customer, of a condition (None) or a value, as a text or not.
 
         It gives the program's range.
         """

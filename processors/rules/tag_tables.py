@@ -17,6 +17,7 @@ from processors.rules.depend import dependencies, evaluation_order
 from processors.rules.parts import nodes_of
 from processors.rules.program import I64
 from processors.rules.reads import Read, ReadFinder
+from processors.rules.sorts import sort_of
 from processors.rules.walk import conditions_of, entry_conditions, values_and_conditions_of
 from processors.rules.windows import SeriesTable, Window, windows_of
 from processors.tagstate import NO_PROGRAM
@@ -52,12 +53,8 @@ def group_of(tag: T.Tag) -> str | None:
 
 
 def kind_of(tag: T.Tag) -> int:
-    """What the tag's value is."""
-    if tag.for_each is not None:
-        return assigned.SET
-    without_rule = tag.when is None and not tag.tiers
-    is_score = tag.score is not None or (tag.model and without_rule and not tag.levels)
-    return assigned.SCORE if is_score else assigned.PLAIN
+    """What the tag's value is to the engine."""
+    return {"number": assigned.SCORE, "keys": assigned.SET}.get(sort_of(tag), assigned.PLAIN)
 
 
 def is_timed(tag: T.Tag) -> bool:

@@ -12,7 +12,7 @@ from schemas.errors import RequestError
 def command(
     customer: Annotated[str, typer.Argument(help="The customer's id.")],
     tag: Annotated[str, typer.Argument(help="The tag's id.")],
-    value: Annotated[str | None, typer.Option(help="The level, if the tag is a tier.")] = None,
+    value: Annotated[str | None, typer.Option(help="The level or the number, if the tag has one.")] = None,
     absent: Annotated[bool, typer.Option("--absent", help="The customer is to be without the tag.")] = False,
     term: Annotated[
         str | None, typer.Option(help="How long it holds, such as 30d or 12h; default: until it is taken back.")

@@ -5,19 +5,22 @@ All functions raise RequestError with the number of the first thing that is wron
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import math
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn
 
 from processors.rules.durations import UNITS_MS, write_length
+from processors.rules.sorts import sort_of
 from processors.rules.suggest import nearest
 from processors.rules.tree import Tag
+from processors.rules.walk import level_names
 from schemas.errors import RequestError
 from schemas.events import MAX_ID_BYTES, RESERVED_PREFIX
 from schemas.ids import fault_of_id
 from schemas.outcomes import Dead
 from schemas.records import Request, Value
 
-__all__ = ["check_form", "check_id", "check_tag", "may_be_set_by_hand"]
+__all__ = ["check_form", "check_id", "check_tag"]
 
 MAX_ACTOR_CHARS: Final = 256
 MAX_REASON_CHARS: Final = 1_000
@@ -76,16 +79,11 @@ def check_tag(request: Request, tags: Mapping[str, Tag]) -> Value | None:
         near = nearest(request.tag, tags)
         hint = f"; did you mean {near}?" if near else ""
         raise RequestError("TS-Q102", f"There is no tag {request.tag[:64]!r}{hint}")
-    if not may_be_set_by_hand(tag):
+    if not tag.manual:
         raise RequestError("TS-Q103", f"The tag {tag.id} may not be set by hand")
     if request.kind != "assign":
         return None
-    return _level(tag, request.value) if tag.tiers else _truth(tag, request.value)
-
-
-def may_be_set_by_hand(tag: Tag) -> bool:
-    """Whether people may set the tag. Every tag, as long as definitions cannot say otherwise."""
-    return True
+    return _VALUES[sort_of(tag)](tag, request.value)
 
 
 def _truth(tag: Tag, value: Value | None) -> bool:
@@ -95,11 +93,33 @@ def _truth(tag: Tag, value: Value | None) -> bool:
 
 
 def _level(tag: Tag, value: Value | None) -> str:
-    levels = [level.name for level in tag.tiers]
+    levels = level_names(tag)
     if not isinstance(value, str) or value not in levels:
         given = "no level was given" if value is None else f"{_shown(value)} is none of its levels"
-        raise RequestError("TS-Q104", f"{tag.id} is a tier, and {given}", cure=f"Give one of {', '.join(levels)}")
+        raise RequestError("TS-Q104", f"{tag.id} has levels, and {given}", cure=f"Give one of {', '.join(levels)}")
     return value
+
+
+def _number(tag: Tag, value: Value | None) -> float:
+    """A number, also as people write it."""
+    try:
+        number = float(value) if isinstance(value, str | float) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        given = "no number was given" if value is None else f"{_shown(value)} is none"
+        raise RequestError("TS-Q104", f"{tag.id} is a number, and {given}", cure="Give a number, such as --value 0.75")
+    return number
+
+
+def _keys(tag: Tag, value: Value | None) -> NoReturn:
+    cure = "Have the customer be without it (--absent), or leave it to the rule"
+    raise RequestError("TS-Q104", f"{tag.id} is a set of keys, which its rule alone can tell", cure=cure)
+
+
+_VALUES: Final[Mapping[str, Callable[[Tag, Value | None], Value]]] = {
+    "plain": _truth, "level": _level, "number": _number, "keys": _keys,
+}  # fmt: skip
 
 
 def _shown(value: Value) -> str:
