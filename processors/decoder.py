@@ -136,6 +136,7 @@ class Decoder:
                 is_command[row] = False
                 continue
             decoded.events[row, L.EV_TYPE] = -1
+            decoded.events[row, L.EV_TIME] = decoded.events[row, L.EV_ARRIVAL]
             try:
                 command = self._commands.read(payloads[row], self._schemas)
             except EventError as error:

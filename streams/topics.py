@@ -110,6 +110,8 @@ MOVED: Final = Topic(
     timestamps="CreateTime",
 )
 COMMANDS: Final = Topic("tags.commands", "manual assignments, model scores, erasures", "customer_id")
+HISTORY: Final = (*EVENTS.values(), COMMANDS)
+"""What may be loaded as of the past."""
 REQUESTS: Final = Topic(
     "tags.requests",
     "requests to set or remove a tag by hand, from your systems and the commands",
@@ -240,7 +242,7 @@ def create_missing(
     new = []
     for topic in missing:
         config = topic.config(kafka.replication_factor)
-        if topic in EVENTS.values():
+        if topic in HISTORY:
             config["message.timestamp.type"] = event_timestamps
         new.append(NewTopic(topic.named(kafka), partitions, kafka.replication_factor, config=config))
     if new:
@@ -255,12 +257,11 @@ def set_event_timestamps(admin: AdminClient, kafka: KafkaSettings, timestamps: T
     """Changes whose clock stamps the events, and returns when the broker does so. Raises KafkaError TS-K101."""
     change = ConfigEntry("message.timestamp.type", timestamps, incremental_operation=AlterConfigOpType.SET)
     resources = [
-        ConfigResource(ResourceType.TOPIC, topic.named(kafka), incremental_configs=[change])
-        for topic in EVENTS.values()
+        ConfigResource(ResourceType.TOPIC, topic.named(kafka), incremental_configs=[change]) for topic in HISTORY
     ]
 
     def done() -> bool:
-        found = _configs(admin, kafka, list(EVENTS.values()))
+        found = _configs(admin, kafka, list(HISTORY))
         return all(config["message.timestamp.type"] == timestamps for config in found.values())
 
     try:

@@ -7,7 +7,6 @@ import numpy as np
 from processors import layout as L
 from processors.changes import op_of
 from processors.rules.program import I64
-from schemas.events import EVENT_TYPES
 from schemas.outcomes import Dead, Outcome
 from streams import metrics
 from streams.tagger.work import Step, Work
@@ -40,16 +39,18 @@ def count_step(work: Work, step: Step, committed_ms: int) -> None:
 def _count_outcomes(work: Work, events: I64) -> None:
     """Outcomes by the type of the record; a record that says none counts as its topic's."""
     types = events[:, L.EV_TYPE]
-    of_source = np.array([EVENT_TYPES.index(t) if t else 0 for t in work.source_types], np.int64)
+    of_source = np.array([metrics.RECORD_TYPES.index(t) if t else 0 for t in work.source_types], np.int64)
     types = np.where(types >= 0, types, of_source[events[:, L.EV_SOURCE]])
     pairs = types * len(Outcome) + events[:, L.EV_OUTCOME]
-    table = np.bincount(pairs, minlength=len(EVENT_TYPES) * len(Outcome)).reshape(len(EVENT_TYPES), len(Outcome))
-    for event_type, counts in zip(EVENT_TYPES, table.tolist(), strict=True):
-        metrics.count_outcomes(event_type, counts)
+    shape = len(metrics.RECORD_TYPES), len(Outcome)
+    table = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
+    for record_type, counts in zip(metrics.RECORD_TYPES, table.tolist(), strict=True):
+        metrics.count_outcomes(record_type, counts)
 
 
 def _count_changes(work: Work, changes: I64) -> None:
     """Changes by tag and op."""
-    rows, counts = np.unique(changes[:, [L.CH_TAG, L.CH_BEFORE, L.CH_AFTER]], axis=0, return_counts=True)
-    for (tag, before, after), n in zip(rows.tolist(), counts.tolist(), strict=True):
-        metrics.count_changes(work.rule_set.tags[tag].id, op_of(before, after), n)
+    there_before, there_after = changes[:, L.CH_BEFORE] != 0, changes[:, L.CH_AFTER] != 0
+    kinds, counts = np.unique(changes[:, L.CH_TAG] * 4 + there_before * 2 + there_after, return_counts=True)
+    for kind, n in zip(kinds.tolist(), counts.tolist(), strict=True):
+        metrics.count_changes(work.rule_set.tags[kind >> 2].id, op_of(kind & 2, kind & 1), n)

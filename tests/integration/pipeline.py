@@ -34,10 +34,12 @@ from streams.rules_dir import read_rules_dir
 from streams.settings import KafkaSettings, RedisSettings
 from tests.oracle import oracle
 from tests.oracle.difference import diff
+from tests.oracle.event import Command, Record
 from tests.oracle.oracle import Event, OracleChange, Result, split_cause
+from tests.properties.engine_run import payload
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*topics.EVENTS.values(), topics.MOVED], key=lambda t: t.name)
+SOURCES = sorted([*topics.HISTORY, topics.MOVED], key=lambda t: t.name)
 """The merged topics, in the order in which ties between them are decided."""
 
 Place = tuple[str, int, int]
@@ -76,7 +78,7 @@ class Pipeline:
     event_timestamps: topics.Timestamps = "CreateTime"
     settings: dict[str, str] = field(default_factory=dict)
     """More settings of all its processes, as variables without `TAGSTREAM_`."""
-    sent: dict[Place, Event] = field(default_factory=dict)
+    sent: dict[Place, Record] = field(default_factory=dict)
     """Events by where the broker put them; what cannot be read as an event is not in it."""
     others: set[Place] = field(default_factory=set)
     """Records that are no event, or one that must not come through."""
@@ -147,10 +149,10 @@ class Pipeline:
 
     # --------------------------------------------------------------------------------------------------- events
 
-    def send(self, events: Iterable[Event], encode: Callable[[Event], bytes] | None = None) -> None:
+    def send(self, events: Iterable[Record], encode: Callable[[Event], bytes] | None = None) -> None:
         """Write events to their topics, keyed by customer; returns when the broker has them all."""
         for event in events:
-            self.put(event, (encode or as_avro)(event))
+            self.put(event, payload(event) if isinstance(event, Command) else (encode or as_avro)(event))
         self.flush()
 
     def flush(self) -> None:
@@ -171,9 +173,10 @@ class Pipeline:
             self._producer = Producer({**self.kafka.client_config(), **config})
         return self._producer
 
-    def put(self, event: Event, value: bytes, partition: int = -1, moved: bool = False) -> None:
+    def put(self, event: Record, value: bytes, partition: int = -1, moved: bool = False) -> None:
         """One event, to be noted under the place that the broker gives it."""
-        topic = topics.MOVED if moved else topics.EVENTS[event.type]
+        home = topics.COMMANDS if isinstance(event, Command) else topics.EVENTS[event.type]
+        topic = topics.MOVED if moved else home
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             assert error is None, error
@@ -306,7 +309,7 @@ class Pipeline:
                 events.append(replace(event, arrival_ms=record.arrival_ms))
         return oracle.run(rule_set, events, until_ms)
 
-    def _event(self, record: Applied) -> Event | None:
+    def _event(self, record: Applied) -> Record | None:
         if record.place in self.others:
             return None
         if record.place[0] != topics.MOVED.name or record.place in self.sent:
@@ -435,7 +438,7 @@ def as_json(event: Event) -> bytes:
     return json.dumps(as_object(event)).encode()
 
 
-def _same(event: Event, value: bytes) -> bool:
+def _same(event: Record, value: bytes) -> bool:
     """Whether a moved value is this event, told by its schema and its id."""
     frame = unframe(value)
     body = event.event_id.encode()

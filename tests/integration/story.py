@@ -7,10 +7,12 @@ of a real broker for as long as the starter rules need.
 from __future__ import annotations
 
 import random
-from typing import Final
+from typing import Final, Literal
 
 from processors.rules.tree import RuleSet
+from processors.rules.walk import level_names
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
+from tests.oracle.event import Command, Record
 from tests.oracle.generate import FIELD_VALUES
 from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event, aggregates_of, leaves_at_ms
 
@@ -26,24 +28,28 @@ MORE_VALUES: Final[dict[str, dict[str, tuple[int | str, ...]]]] = {
 """What the starter rules ask for, beside what the oracle's do."""
 
 
-def story(rules: RuleSet, seed: int, events: int, customers: int, start_ms: int = START_MS) -> list[Event]:
+def story(rules: RuleSet, seed: int, events: int, customers: int, start_ms: int = START_MS) -> list[Record]:
     """In order of arrival. The same seed, the same story."""
     chance = random.Random(seed)
     windows_ms = sorted({a.window_ms for a in aggregates_of(rules) if a.window_ms is not None})
     now_ms = start_ms
-    told: list[Event] = []
+    told: list[Record] = []
     for number in range(events):
         now_ms = max(now_ms, _next_arrival(chance, now_ms, told, windows_ms))
         event_type, event_id = chance.choice(TYPES), f"s{seed}-{number}"
         if told and chance.random() < 0.05:
             again = chance.choice(told[-50:])
             event_type, event_id = again.type, again.event_id
+        # some customers do most of it
+        customer_id = f"顾客-{min(chance.randrange(customers), chance.randrange(customers))}"
+        if event_type == "command" or chance.random() < 0.04:
+            told.append(_command(chance, rules, event_id, customer_id, now_ms))
+            continue
         told.append(
             Event(
                 type=event_type,
                 event_id=event_id,
-                # some customers do most of it
-                customer_id=f"顾客-{min(chance.randrange(customers), chance.randrange(customers))}",
+                customer_id=customer_id,
                 event_time_ms=_event_time(chance, now_ms, windows_ms),
                 arrival_ms=now_ms,
                 fields=_fields(chance, event_type),
@@ -52,7 +58,16 @@ def story(rules: RuleSet, seed: int, events: int, customers: int, start_ms: int 
     return told
 
 
-def _next_arrival(chance: random.Random, now_ms: int, told: list[Event], windows_ms: list[int]) -> int:
+def _command(chance: random.Random, rules: RuleSet, command_id: str, customer_id: str, now_ms: int) -> Command:
+    """What a person or a model says of a tag; sometimes what the tag cannot be."""
+    tag = chance.choice(rules.tags)
+    values = [None, True, 0.5, *level_names(tag)]
+    until_ms = now_ms + chance.choice((HOUR_MS, DAY_MS, 30 * DAY_MS)) if chance.random() < 0.5 else None
+    kind: Literal["assign", "remove", "score"] = chance.choice(("assign", "assign", "remove", "score"))
+    return Command(command_id, customer_id, now_ms, kind, tag.id, chance.choice(values), until_ms)
+
+
+def _next_arrival(chance: random.Random, now_ms: int, told: list[Record], windows_ms: list[int]) -> int:
     step = chance.random()
     if step < 0.2:
         return now_ms

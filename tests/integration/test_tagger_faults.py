@@ -20,7 +20,7 @@ from streams.local.child import Child
 from streams.redis_layout import Layout
 from tests.integration.pipeline import ROOT, Pipeline, kill, oracle_change, tags_after, texts, until
 from tests.integration.story import story
-from tests.oracle.oracle import OracleChange
+from tests.oracle.oracle import Event, OracleChange
 
 STARTER_RULES = sorted((ROOT / "rules").glob("*.yaml"))
 
@@ -109,7 +109,8 @@ def test_a_tagger_that_dies_is_replaced_by_the_other_one(pipeline: Pipeline) -> 
     until(lambda: all(records[-1].clock_after > TODAY_MS for records in pipeline.journal().values()))
     topics.set_event_timestamps(topics.admin_client(pipeline.kafka), pipeline.kafka, "LogAppendTime", SystemClock())
     now_ms = SystemClock().wall_ms()
-    live = [replace(e, arrival_ms=now_ms, event_time_ms=now_ms + e.event_time_ms - e.arrival_ms) for e in events[400:]]
+    events_only = [e for e in events[400:] if isinstance(e, Event)]
+    live = [replace(e, arrival_ms=now_ms, event_time_ms=now_ms + e.event_time_ms - e.arrival_ms) for e in events_only]
     for place, event in enumerate(live):
         pipeline.send([event])
         if place == 50:
