@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from confluent_kafka import Producer
 from typer.testing import CliRunner, Result
 
@@ -338,3 +339,32 @@ def test_a_file_is_imported_with_a_report_and_a_second_time_without_effect(
         assert "301 lines accepted, 2 not" in done.output
         assert "line 51: TS-Q102" in done.output
         assert len(commands(control)) == 301
+
+
+def test_a_tag_set_by_hand_is_in_redis_for_its_term_and_its_changes_name_the_request(
+    control: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+) -> None:
+    control.write_rules(RULES, "- {tag: churn, name: Churn, class: dynamic, category: status, model: true}")
+    control.follow_wall = True
+    for role in ("control", "tagger", "projector"):
+        control.start(role)
+    for arguments in (
+        ("tag", "anna", "vip", "--term", "4s", "--reason", "met at the fair"),
+        ("tag", "bob", "tier", "--value", "gold"),
+        ("tag", "bob", "churn", "--value", "0.75"),
+    ):
+        result = tagstream(control, monkeypatch, *arguments, "--timeout", "60")
+        assert result.exit_code == 0, result.output
+    control.wait_for_redis(redis_client, {"anna": {"vip": "1"}, "bob": {"tier": "gold", "churn": "0.75"}}, 60)
+    control.wait_for_redis(redis_client, {"bob": {"tier": "gold", "churn": "0.75"}}, 20)
+    assert tagstream(control, monkeypatch, "untag", "bob", "tier", "--timeout", "60").exit_code == 0
+    control.wait_for_redis(redis_client, {"bob": {"churn": "0.75"}}, 20)
+    ids = {(c.customer_id, c.tag, c.kind): (c.command_id, c.until) for c in commands(control)}
+    told = {(c.customer_id, c.tag, c.op): (c.origin, c.cause) for c in control.changes()}
+    assert told == {
+        ("anna", "vip", "entered"): ("manual", ids["anna", "vip", "assign"][0]),
+        ("anna", "vip", "left"): ("timer", ids["anna", "vip", "assign"][1]),
+        ("bob", "tier", "entered"): ("manual", ids["bob", "tier", "assign"][0]),
+        ("bob", "tier", "left"): ("manual", ids["bob", "tier", "remove"][0]),
+        ("bob", "churn", "entered"): ("manual", ids["bob", "churn", "assign"][0]),
+    }
