@@ -30,21 +30,21 @@ BY_MODEL: Final = 2
 
 
 @jit
-def _deciding(m32, g, row, tag):  # type: ignore[no-untyped-def]
+def _deciding(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     for owner in (1, 2):
-        at = find_entry(m32, g, row, owner * g[G.TAG_COUNT] + tag)
+        at = find_entry(m, m32, g, row, owner * g[G.TAG_COUNT] + tag)
         if at != 0:
             return at
-    return find_entry(m32, g, row, tag)
+    return find_entry(m, m32, g, row, tag)
 
 
 @jit
 def deciding(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     """First word of the entry that decides the customer's value of a tag; 0 if they are without the tag."""
     if m32[row * 2 + L.ROW_ASSIGNED32] == 0:
-        at = find_entry(m32, g, row, tag)
+        at = find_entry(m, m32, g, row, tag)
     else:
-        at = _deciding(m32, g, row, tag)
+        at = _deciding(m, m32, g, row, tag)
     if at != 0 and m32[at * 2 + L.TAG_VALUE32] == 0:
         at = wide(0)
     return at
@@ -72,7 +72,7 @@ def code_of(m, m32, g, at, tag):  # type: ignore[no-untyped-def]
 
 @jit
 def _take_back(m, m32, g, row, index):  # type: ignore[no-untyped-def]
-    at = find_entry(m32, g, row, index)
+    at = find_entry(m, m32, g, row, index)
     if at != 0:
         drop_entry(m, m32, g, row, at)
         m32[row * 2 + L.ROW_ASSIGNED32] -= 1
@@ -85,7 +85,7 @@ def command(m, m32, g, row, tag, kind, value, number, until, now):  # type: igno
     if kind == REMOVE or until <= now:
         _take_back(m, m32, g, row, index)
     else:
-        at = find_entry(m32, g, row, index)
+        at = find_entry(m, m32, g, row, index)
         if at == 0:
             at = add_entry(m, m32, g, row, index)
             m32[row * 2 + L.ROW_ASSIGNED32] += 1
@@ -99,6 +99,6 @@ def command(m, m32, g, row, tag, kind, value, number, until, now):  # type: igno
 def expire(m, m32, g, row, tag, now):  # type: ignore[no-untyped-def]
     """Drop what was said of a tag until `now` or earlier."""
     for owner in (1, 2):
-        at = find_entry(m32, g, row, owner * g[G.TAG_COUNT] + tag)
+        at = find_entry(m, m32, g, row, owner * g[G.TAG_COUNT] + tag)
         if at != 0 and m[at + L.ASSIGNED_UNTIL] <= now:
             _take_back(m, m32, g, row, owner * g[G.TAG_COUNT] + tag)

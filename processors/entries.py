@@ -6,6 +6,8 @@ said of it (assigned.py). The index also says how many words it has.
 
 from __future__ import annotations
 
+import numpy as np
+
 from processors import arena
 from processors import layout as L
 from processors.arena import wide
@@ -15,8 +17,10 @@ from processors.rules.program import look
 
 
 @jit
-def find_entry(m32, g, row, index):  # type: ignore[no-untyped-def]
+def find_entry(m, m32, g, row, index):  # type: ignore[no-untyped-def]
     """First word of the customer's entry of this index, 0 if there is none."""
+    if m[L.R_PLACED] == row and (m[m[L.R_PRESENT] + (index >> 6)] >> (index & 63)) & 1 == 0:
+        return wide(0)
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
@@ -43,6 +47,8 @@ def add_entry(m, m32, g, row, index):  # type: ignore[no-untyped-def]
     for i in range(words):
         m[at + i] = 0
     m32[at * 2 + L.TAG_INDEX32] = index
+    if m[L.R_PLACED] == row:
+        m[m[L.R_PRESENT] + (index >> 6)] |= np.int64(1) << (index & 63)
     return at
 
 
@@ -51,7 +57,10 @@ def drop_entry(m, m32, g, row, at):  # type: ignore[no-untyped-def]
     """Take an entry out; an empty block is given back."""
     block = wide(m32[row * 2 + L.ROW_TAGS32])
     used = wide(m32[row * 2 + L.ROW_TAGS_USED32])
-    words = look(g, G.TAG_WORDS, m32[at * 2 + L.TAG_INDEX32])
+    index = wide(m32[at * 2 + L.TAG_INDEX32])
+    words = look(g, G.TAG_WORDS, index)
+    if m[L.R_PLACED] == row:
+        m[m[L.R_PRESENT] + (index >> 6)] &= ~(np.int64(1) << (index & 63))
     arena.cut(m, block, used, at - block, words)
     used -= words
     m32[row * 2 + L.ROW_TAGS_USED32] = used

@@ -250,9 +250,14 @@ R_KEYS_DROPPED: Final = 47
 R_COMMANDED: Final = 48
 """1 + the tag that a command is about, and the code of its value before; 0 once that tag was evaluated."""
 R_BEFORE_COMMAND: Final = 49
-R_FREE: Final = 50
+R_PLACED: Final = 50
+"""Row whose cells and entries are noted for now (places.py), 0 if none's are."""
+R_PLACES: Final = 51
+"""First word of the places of its cells, by series; then that of the bitmap of the tags of which it has entries."""
+R_PRESENT: Final = 52
+R_FREE: Final = 53
 """First of the free lists of blocks, by size class."""
-R_STACK: Final = 106
+R_STACK: Final = 109
 """First word of the interpreter's stack."""
 STACK_WORDS: Final = 256
 """Deepest stack; the compiler refuses a rule that needs more."""

@@ -47,7 +47,7 @@ def _is_move(g, tag, before, after):  # type: ignore[no-untyped-def]
 def evaluate(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     """Bring the rule's entry of a score up to date."""
     stay_apart()
-    at = find_entry(m32, g, row, tag)
+    at = find_entry(m, m32, g, row, tag)
     there, value = _value(m, m32, g, row, tag)
     if not there:
         if at != 0:
@@ -65,7 +65,7 @@ def evaluate(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
 def has_moved(m, m32, g, row, tag, time):  # type: ignore[no-untyped-def]
     """Whether the rule's value will have moved by a step, come or gone at `time`, if nothing else changes."""
     now = m[L.R_NOW]
-    at = find_entry(m32, g, row, tag)
+    at = find_entry(m, m32, g, row, tag)
     m[L.R_NOW] = time
     there, value = _value(m, m32, g, row, tag)
     m[L.R_NOW] = now

@@ -38,6 +38,8 @@ EVER = -1
 @hot
 def find_group(m, m32, g, row, series):  # type: ignore[no-untyped-def]
     """First word of what stands for `series` in the customer's block, their cell or group; 0 if they have none."""
+    if m[L.R_PLACED] == row:
+        return m[m[L.R_PLACES] + series]
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
@@ -45,7 +47,7 @@ def find_group(m, m32, g, row, series):  # type: ignore[no-untyped-def]
         if s == series:
             return at
         at += look(g, G.SERIES_WORDS, s)
-    return 0
+    return wide(0)
 
 
 @jit

@@ -175,7 +175,7 @@ def evaluate(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     stay_apart()
     if look(g, G.TAG_LEVELS, tag) == look(g, G.TAG_LEVELS, tag + 1):
         return
-    at = find_entry(m32, g, row, tag)
+    at = find_entry(m, m32, g, row, tag)
     old = wide(m32[at * 2 + L.TAG_SET32]) if at != 0 else wide(0)
     block, count = _make(m, m32, g, row, tag, old)
     if block == 0 and count > 0:

@@ -21,6 +21,7 @@ from processors import (
     dedupe,
     distinct,
     groups,
+    places,
     scores,
     series,
     sets,
@@ -148,6 +149,7 @@ def _evaluate(m, m32, g, changes, touched, row, now, event, happened):  # type: 
     if m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0:
         tagstate.mark_pending(m, m32, g, row, now, happened)
     m[L.R_NOW] = now
+    places.note(m, m32, g, row)
     first = m[L.R_TODO]
     for w in range(first, first + (g[G.TAG_COUNT] >> 6) + 1):
         bits = U(m[w])
@@ -164,6 +166,7 @@ def _evaluate(m, m32, g, changes, touched, row, now, event, happened):  # type: 
                 bits = U(m[w]) >> U(rank & 63)
             bits >>= U(1)
             rank += 1
+    places.forget(m, m32, g, row)
 
 
 @jit
@@ -221,7 +224,9 @@ def _settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
     words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
     m[L.R_WIDEST] = max(m[L.R_WIDEST], words)
     every = tagstate.needs_every(m, m32, g, row)
+    places.note(m, m32, g, row)
     due = _next_look(m, m32, g, row, now, every)
+    places.forget(m, m32, g, row)
     m[row + L.ROW_DUE] = due
     timed = m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0
     calm = not every and not timed and waits.is_calm(m, m32, g, row)

@@ -64,7 +64,7 @@ def _leaves(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
 @hot
 def _evaluate_plain(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     """A tag without timing. Returns (value before, value after)."""
-    at = find_entry(m32, g, row, tag)
+    at = find_entry(m, m32, g, row, tag)
     before = wide(0)
     if at != 0:
         before = wide(m32[at * 2 + L.TAG_VALUE32])
@@ -162,7 +162,7 @@ def _set_due(m, m32, g, at, tag, now):  # type: ignore[no-untyped-def]
 def _evaluate_timed(m, m32, g, row, tag, now):  # type: ignore[no-untyped-def]
     """A tag with timing or with its own `leave`. Returns (value before, value after)."""
     stay_apart()
-    at = find_entry(m32, g, row, tag)
+    at = find_entry(m, m32, g, row, tag)
     if at == 0:
         if _candidate(m, m32, g, row, tag) == 0:
             return wide(0), wide(0)

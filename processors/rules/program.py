@@ -136,7 +136,8 @@ TEXTS_AT_ONCE: Final = TABLES + 10
 """Most texts that one event may bring."""
 EXTRA_WORDS: Final = TABLES + 11
 """Words that one event may take for texts, sets of tags and sets of values seen."""
-HEADER: Final = TABLES + 12
+SERIES_COUNT: Final = TABLES + 12
+HEADER: Final = TABLES + 13
 
 
 ANY_FALL: Final = (1 << 63) - 1
@@ -180,6 +181,7 @@ def pack(tables: Mapping[int, I64], sizes: Mapping[int, int]) -> I64:
     starts[DEFAULT_COUNT] = tables[DEFAULT_TAGS].size
     starts[ZONE_COUNT] = tables[ZONE_FROM].size
     starts[TAG_COUNT] = tables[TAG_RANK].size
+    starts[SERIES_COUNT] = tables[SERIES_KIND].size
     starts[ALL_TAG_WORDS] = tables[TAG_WORDS][: tables[TAG_RANK].size].sum()
     starts[MAX_TYPE_WORDS] = tables[TYPE_WORDS].max()
     starts[MAX_TYPE_SERIES] = tables[TYPE_SERIES].max()

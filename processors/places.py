@@ -1,0 +1,52 @@
+"""Where the cells and entries of the customer under evaluation are, so that they need not be looked for each time.
+
+While the rules of a customer are looked at, a hundred conditions may ask for a cell, and as many for an entry that is
+mostly not there. So the cells are noted by series, and which tags have entries in a bitmap, and forgotten afterwards.
+Between the two no cell is made, moved or dropped; entries keep their bits up to date (entries.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from processors import layout as L
+from processors.arena import wide
+from processors.jit import jit
+from processors.rules import program as G
+from processors.rules.program import look
+
+
+@jit
+def note(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Note where the customer's cells are, and of which tags there are entries."""
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    while at < end:
+        sid = wide(m32[at * 2 + L.CELL_SERIES32])
+        m[m[L.R_PLACES] + sid] = at
+        at += look(g, G.SERIES_WORDS, sid)
+    at = wide(m32[row * 2 + L.ROW_TAGS32])
+    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
+    while at < end:
+        index = wide(m32[at * 2 + L.TAG_INDEX32])
+        m[m[L.R_PRESENT] + (index >> 6)] |= np.int64(1) << (index & 63)
+        at += look(g, G.TAG_WORDS, index)
+    m[L.R_PLACED] = row
+
+
+@jit
+def forget(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Forget what was noted."""
+    at = wide(m32[row * 2 + L.ROW_SERIES32])
+    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
+    while at < end:
+        sid = wide(m32[at * 2 + L.CELL_SERIES32])
+        m[m[L.R_PLACES] + sid] = 0
+        at += look(g, G.SERIES_WORDS, sid)
+    at = wide(m32[row * 2 + L.ROW_TAGS32])
+    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
+    while at < end:
+        index = wide(m32[at * 2 + L.TAG_INDEX32])
+        m[m[L.R_PRESENT] + (index >> 6)] = 0
+        at += look(g, G.TAG_WORDS, index)
+    m[L.R_PLACED] = 0
