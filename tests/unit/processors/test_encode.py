@@ -35,7 +35,6 @@ KNOBS = Knobs(
     max_tags=12,
     max_events=60,
     customers=8,
-    overlapping_leave=True,
     long_silences=False,
     windows_ms=tuple(w for w in WINDOWS_MS if w is None or w <= DAY_MS),
 )

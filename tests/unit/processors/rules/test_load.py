@@ -191,7 +191,10 @@ def test_the_caret_is_moved_by_wide_characters() -> None:
         (HEAD + KEYED + "  for_each: profile.region\n", "TS-R202 6:21 region"),
         (HEAD + KEYED + "  for_each: service.topic\n", "TS-R225 5:15 browse"),
         (HEAD + "  when: browse then service within 1d\n  for_each: browse.category\n", "TS-R225 5:21 service"),
-        (HEAD + "  when: top(service.topic, 1d) == 'x'\n  for_each: browse.category\n", "TS-R225 5:13 service"),
+        (
+            HEAD + "  when: top(service.topic, 1d) == 'x'\n  for_each: browse.category\n",
+            "TS-R225 5:9 top(service.topic, 1d)",
+        ),
         (HEAD + KEYED + "  leave: days_since(service) > 5\n  for_each: browse.category\n", "TS-R225 6:21 service"),
         (HEAD + "  when: count(service, 1d) > 0\n  for_each: purchase.kind\n", "TS-R225 5:15 service"),
         (HEAD + "  when: profile.a == 'x'\n  for_each: browse.category\n", "TS-R225 5:9 profile.a == 'x'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_mistyped_tag_is_told_the_nearest_and_a_wrong_level_all_of_them() -> N
 
 
 def test_a_tag_that_may_not_be_set_by_hand_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "may_be_set_by_hand", lambda tag: tag.id != "vip")
+    monkeypatch.setitem(TAGS, "vip", replace(TAGS["vip"], manual=False))
     assert judge(request(tag="tier", value="gold")) == "gold"
     for kind in ("assign", "absent", "remove"):
         with pytest.raises(RequestError) as caught:

@@ -11,6 +11,7 @@ def test_the_order_of_the_merged_topics_is_that_of_their_names_whatever_the_pref
     for prefix in ("", "zz.", "-"):
         topics = Topics.of(KafkaSettings(topic_prefix=prefix), 3)
         names = ["events.browse", "events.moved", "events.profile", "events.purchase", "events.service"]
+        names.append("tags.commands")
         assert topics.sources == tuple(prefix + name for name in names)
         assert topics.source_types == ("browse", None, "profile", "purchase", "service")
         assert topics.sources[topics.moved_source] == topics.moved == f"{prefix}events.moved"
