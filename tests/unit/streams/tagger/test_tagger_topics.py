@@ -10,10 +10,10 @@ from streams.tagger.topics import Topics
 def test_the_order_of_the_merged_topics_is_that_of_their_names_whatever_the_prefix() -> None:
     for prefix in ("", "zz.", "-"):
         topics = Topics.of(KafkaSettings(topic_prefix=prefix), 3)
-        names = ["events.browse", "events.moved", "events.profile", "events.purchase", "events.service"]
-        names.append("tags.commands")
+        events = ["browse", "moved", "profile", "purchase", "service"]
+        names = [*(f"events.{name}" for name in events), "tags.commands"]
         assert topics.sources == tuple(prefix + name for name in names)
-        assert topics.source_types == ("browse", None, "profile", "purchase", "service")
+        assert topics.source_types == ("browse", None, "profile", "purchase", "service", "command")
         assert topics.sources[topics.moved_source] == topics.moved == f"{prefix}events.moved"
 
 
