@@ -51,6 +51,15 @@ def deciding(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
 
 
 @jit
+def is_masked(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
+    """Whether people or models say something of the tag, so that its rule does not count."""
+    if m32[row * 2 + L.ROW_ASSIGNED32] == 0:
+        return False
+    at = _deciding(m, m32, g, row, tag)
+    return at != 0 and m32[at * 2 + L.TAG_INDEX32] >= g[G.TAG_COUNT]
+
+
+@jit
 def number_bits(m, m32, g, at):  # type: ignore[no-untyped-def]
     """The number, as the bits of a double, in an entry of a score."""
     return m[at + (L.TAG_NUMBER if m32[at * 2 + L.TAG_INDEX32] < g[G.TAG_COUNT] else L.ASSIGNED_NUMBER)]

@@ -12,6 +12,7 @@ from processors import assigned, customers
 from processors import layout as L
 from processors.decoder import Decoded
 from processors.partition import StepOutput
+from processors.reasons import GROUPS, Reasons, next_flip_of
 from processors.rules.program import I64
 from processors.rules.tag_tables import entry_words
 from processors.rules.tree import RuleSet
@@ -67,6 +68,7 @@ class ChangeWriter:
         self._names = [tag.id for tag in rule_set.tags]
         self._values = TagValues(rule_set.tags)
         self._words = entry_words(rule_set.tags)
+        self._reasons = Reasons(rule_set)
 
     def changes(
         self, output: StepOutput, decoded: Decoded, *, partition: int, epoch: int, emitted_at: int | None = None
@@ -74,7 +76,7 @@ class ChangeWriter:
         """The step's changes, in order of seq. `emitted_at` (ms) None: the clock when each was found."""
         customers: dict[int, str] = {}
         for row in output.changes.tolist():
-            place, tag, before, after, at, seq, prev, event, clock = row
+            place, tag, before, after, at, seq, prev, event, clock, why, group, flip = row
             if place not in customers:
                 customers[place] = customer_at(output.touched, place)
             yield Change(
@@ -92,6 +94,9 @@ class ChangeWriter:
                 epoch=epoch,
                 origin=origin_of(decoded, event),
                 cause=event_id_of(decoded, event) if event >= 0 else at,
+                group=GROUPS[group],
+                evidence=self._reasons.evidence(output, why, at),
+                next_flip_at=next_flip_of(flip),
             )
 
     def current(self, output: StepOutput, m: I64, *, partition: int, epoch: int) -> Iterator[Current]:

@@ -126,7 +126,7 @@ class AvroEncoder:
         sheet.begin(stamp, output.changes.shape[0])
         while not E.encode_changes(
             *(self._tables.t, self._tables.texts, sheet.stamp, output.m, output.changes, output.touched),
-            *(decoded.events, decoded.buf, sheet.out, sheet.spans, sheet.at),
+            *(output.evidence, decoded.events, decoded.buf, sheet.out, sheet.spans, sheet.at),
         ):
             sheet.grow()
         return sheet.encoded()

@@ -13,6 +13,7 @@ import numpy as np
 
 from processors import assigned, customers, sets
 from processors import encode_tables as T
+from processors import evidence as why
 from processors import layout as L
 from processors.arena import wide
 from processors.hashing import U
@@ -32,7 +33,7 @@ AT_STAMP_1: Final = 3
 AT_STAMP_2: Final = 4
 AT_STAMP_3: Final = 5
 AT_NEEDED: Final = 6
-"""Bytes that the sets of the next record need beside what any record may."""
+"""Bytes that the sets and the evidence of the next record need beside what any record may."""
 AT_WORDS: Final = 7
 
 # --- rows of `spans`, one column for each record: places in `out` ----------------------------------------------------
@@ -42,9 +43,13 @@ VALUE_START: Final = 2
 VALUE_END: Final = 3
 SPAN_ROWS: Final = 4
 
+_NULL: Final = 0
+"""Branches of unions as Avro writes them: of what may be null; of values; of `cause`."""
+_SOME: Final = 2
+_BOOLEAN: Final = 2
+_STRING: Final = 4
 _EVENT: Final = 2
 _TIME: Final = 4
-"""Branches of `cause`, as Avro writes them."""
 _OP_ENTERED: Final = 0
 _OP_CHANGED: Final = 1
 _OP_LEFT: Final = 2
@@ -182,6 +187,16 @@ def _cause(events, buf, event, effective_at, out, p):  # type: ignore[no-untyped
 
 
 @jit
+def _text(m, text, out, p):  # type: ignore[no-untyped-def]
+    """Write a text that a customer has. Returns the place behind it."""
+    n = m[text + L.TEXT_BYTES]
+    p = _long(out, p, n)
+    for j in range((n + 7) >> 3):
+        _store64(out, p + 8 * j, U(m[text + L.TEXT_WORDS + j]))
+    return p + n
+
+
+@jit
 def _set_bytes(m, block):  # type: ignore[no-untyped-def]
     """Most bytes that a set takes, as an array of texts; 0 is no set."""
     n = 2 * _LONG
@@ -197,12 +212,7 @@ def _set(m, block, out, p):  # type: ignore[no-untyped-def]
     count = m[block + sets.SET_COUNT]
     p = _long(out, p, count)
     for i in range(count):
-        text = m[block + sets.SET_KEYS + i]
-        n = m[text + L.TEXT_BYTES]
-        p = _long(out, p, n)
-        for j in range((n + 7) >> 3):
-            _store64(out, p + 8 * j, U(m[text + L.TEXT_WORDS + j]))
-        p += n
+        p = _text(m, m[block + sets.SET_KEYS + i], out, p)
     out[U(p)] = 0
     return p + 1
 
@@ -227,6 +237,91 @@ def _value(t, texts, m, tag, code, out, p):  # type: ignore[no-untyped-def]
     return _number_or_set(m, kind, code, _CHANGE_NUMBER, out, p)
 
 
+@jit
+def _evidence_bytes(t, m, evidence, at):  # type: ignore[no-untyped-def]
+    """Most bytes that the evidence at a place takes."""
+    n = 2 * _LONG
+    end = at + 1 + evidence[at] * why.ITEM_WORDS
+    for p in range(at + 1, end, why.ITEM_WORDS):
+        n += t[T.MOST_ITEM]
+        if evidence[p + why.ITEM_KEY] != 0:
+            n += m[evidence[p + why.ITEM_KEY] + L.TEXT_BYTES]
+        for side in range(2):
+            text = evidence[p + why.ITEM_VALUE + side]
+            if text != 0 and look(t, T.SIDE_SORT, 2 * evidence[p + why.ITEM_CLAUSE] + side) == why.HELD:
+                n += m[text + L.TEXT_BYTES]
+    return n
+
+
+@jit
+def _side(t, texts, m, clause, side, word, out, p):  # type: ignore[no-untyped-def]
+    """Write `value` (side 0) or `threshold` of an item of evidence. Returns the place behind it."""
+    sort = look(t, T.SIDE_SORT, 2 * clause + side)
+    if sort == why.NONE and side != 0:
+        return _part(t, texts, T.THRESHOLD, clause, out, p)
+    if sort == why.LEVEL:
+        return _part(t, texts, T.VALUE, look(t, T.FIRST_VALUE, look(t, T.SIDE_TAG, 2 * clause + side)) + word, out, p)
+    if sort == why.TRUTH:
+        out[U(p)] = _BOOLEAN
+        out[U(p + 1)] = word
+        return p + 2
+    if sort == why.NAMED and word == why.OTHER:
+        return _part(t, texts, T.CONSTANT, look(t, T.FIRST_CONSTANT, t[T.CLAUSE_COUNT]), out, p)
+    if sort == why.NAMED and word != 0:
+        return _part(t, texts, T.CONSTANT, look(t, T.FIRST_CONSTANT, clause) + word - 1, out, p)
+    if sort == why.HELD and word != 0:
+        out[U(p)] = _STRING
+        return _text(m, word, out, p + 1)
+    if (sort == why.NUMBER or sort == why.WAITS) and word != why.NO_NUMBER:
+        out[U(p)] = _CHANGE_NUMBER
+        _store64(out, p + 1, U(word))
+        return p + T.NUMBER_BYTES
+    out[U(p)] = _NULL
+    return p + 1
+
+
+@hot
+def _some_time(out, p, there, time):  # type: ignore[no-untyped-def]
+    """Write a time, or null. Returns the place behind it."""
+    if not there:
+        out[U(p)] = _NULL
+        return p + 1
+    out[U(p)] = _SOME
+    return _long(out, p + 1, time)
+
+
+@jit
+def _evidence(t, texts, m, evidence, at, effective_at, out, p):  # type: ignore[no-untyped-def]
+    """Write the evidence at a place, 0 for none, as an array. Returns the place behind it."""
+    if at != 0:
+        p = _long(out, p, evidence[at])
+        end = at + 1 + evidence[at] * why.ITEM_WORDS
+        for i in range(at + 1, end, why.ITEM_WORDS):
+            clause = evidence[i + why.ITEM_CLAUSE]
+            p = _part(t, texts, T.CLAUSE, clause, out, p)
+            key = evidence[i + why.ITEM_KEY]
+            out[U(p)] = _NULL if key == 0 else _SOME
+            p += 1
+            if key != 0:
+                p = _text(m, key, out, p)
+            p = _side(t, texts, m, clause, 0, evidence[i + why.ITEM_VALUE], out, p)
+            p = _side(t, texts, m, clause, 1, evidence[i + why.ITEM_THRESHOLD], out, p)
+            window = look(t, T.WINDOW_MS, clause)
+            pane = look(t, T.PANE_MS, clause)
+            p = _some_time(out, p, window > 0, (effective_at - window) // pane * pane)
+            p = _some_time(out, p, window != T.NO_WINDOW, effective_at)
+    out[U(p)] = 0
+    return p + 1
+
+
+@hot
+def _flip(t, texts, flip, out, p):  # type: ignore[no-untyped-def]
+    """Write `next_flip_at`. Returns the place behind it."""
+    if flip > 0:
+        return _some_time(out, p, True, flip)
+    return _part(t, texts, T.FLIP, -flip, out, p)
+
+
 @hot
 def _origin(events, event):  # type: ignore[no-untyped-def]
     """Number of the part that says what brought a change about."""
@@ -238,7 +333,9 @@ def _origin(events, event):  # type: ignore[no-untyped-def]
 
 
 @jit
-def encode_changes(t, texts, stamp, m, changes, touched, events, buf, out, spans, at):  # type: ignore[no-untyped-def]
+def encode_changes(  # type: ignore[no-untyped-def]
+    t, texts, stamp, m, changes, touched, evidence, events, buf, out, spans, at
+):
     """Write `changes`, from record at[AT_DONE] on; `events` and `buf` are those that were decoded, `m` the memory.
 
     The stamp's parts: emitted_at; rule_version and epoch; run_id. Returns False where `out` has no room for the longest
@@ -252,6 +349,8 @@ def encode_changes(t, texts, stamp, m, changes, touched, events, buf, out, spans
         at[AT_NEEDED] = 0
         if look(t, T.TAG_KIND, tag) == assigned.SET:
             at[AT_NEEDED] = _set_bytes(m, before) + _set_bytes(m, after)
+        if changes[c, L.CH_EVIDENCE] != 0:
+            at[AT_NEEDED] += _evidence_bytes(t, m, evidence, changes[c, L.CH_EVIDENCE])
         if p + t[T.MOST_CHANGE] + at[AT_NEEDED] + stamp.size > out.size:
             at[AT_USED] = p
             at[AT_DONE] = c
@@ -276,6 +375,9 @@ def encode_changes(t, texts, stamp, m, changes, touched, events, buf, out, spans
         p = _part(t, texts, T.CHANGE_ORIGIN, _origin(events, event), out, p)
         p = _copy(stamp, at[AT_STAMP_2], at[AT_STAMP_3], out, p)
         p = _cause(events, buf, event, changes[c, L.CH_AT], out, p)
+        p = _part(t, texts, T.GROUP, changes[c, L.CH_GROUP], out, p)
+        p = _evidence(t, texts, m, evidence, changes[c, L.CH_EVIDENCE], changes[c, L.CH_AT], out, p)
+        p = _flip(t, texts, changes[c, L.CH_FLIP], out, p)
         spans[VALUE_END, c] = p
     at[AT_USED] = p
     at[AT_DONE] = changes.shape[0]

@@ -16,8 +16,10 @@ import numpy as np
 from fastavro import schemaless_writer
 from numpy.typing import NDArray
 
+from processors.reasons import GROUPS, OTHER_TEXT
+from processors.rules.clauses import Clause, clauses_of
 from processors.rules.tag_tables import entry_words, kind_of
-from processors.rules.tree import RuleSet
+from processors.rules.tree import RuleSet, TagRef
 from processors.values import listed_values
 from schemas.events import MAX_ID_BYTES
 from schemas.framing import CONFLUENT_MARK, single_object_header
@@ -52,13 +54,34 @@ TAG_WORDS: Final = 10
 TAG_KIND: Final = 11
 ENTRY_HEAD: Final = 12
 """`tag` of an item of `tags`, by tag, for values that are not listed."""
-TABLES: Final = 13
+GROUP: Final = 13
+"""`group`, by CH_GROUP; and `next_flip_at`: not asked for, never, unknown."""
+FLIP: Final = 14
+CLAUSE: Final = 15
+"""`condition` of each clause; and its `threshold`, where that is a constant."""
+THRESHOLD: Final = 16
+CONSTANT: Final = 17
+"""The constant texts of the clauses, one behind another, as values; the last one stands for any other."""
+FIRST_CONSTANT: Final = 18
+"""Number of each clause's first constant."""
+SIDE_SORT: Final = 19
+"""Two for each clause: what stands on a side (evidence.py); and of a level the tag."""
+SIDE_TAG: Final = 20
+WINDOW_MS: Final = 21
+"""Length of each clause's window, 0 of `ever`, NO_WINDOW if it has none; and of its panes."""
+PANE_MS: Final = 22
+TABLES: Final = 23
 TAG_COUNT: Final = TABLES
 """Number of tags; a word of its own, as are those that follow."""
 MOST_CHANGE: Final = TABLES + 1
 """Most bytes that a change can take, apart from the stamp's; and all tags of a customer, likewise."""
 MOST_CURRENT: Final = TABLES + 2
-HEADER: Final = TABLES + 3
+MOST_ITEM: Final = TABLES + 3
+"""Most bytes of an item of `evidence`, apart from texts that customers have."""
+CLAUSE_COUNT: Final = TABLES + 4
+HEADER: Final = TABLES + 5
+
+NO_WINDOW: Final = -1
 
 OVERRUN: Final = 8
 """Texts are copied in words of 8 bytes, so up to 7 more are read and written than belong to them."""
@@ -73,11 +96,14 @@ _DIGITS: Final = 19
 _CHANGE_FIELDS: Final = (
     *("specversion", "id", "source", "type", "customer_id", "tag", "op", "before", "after"),
     *("effective_at", "emitted_at", "seq", "prev_seq", "rule_version", "epoch"),
-    *("origin", "run_id", "cause"),
+    *("origin", "run_id", "cause", "group", "evidence", "next_flip_at"),
 )
+_EVIDENCE_FIELDS: Final = ("condition", "key", "value", "threshold", "window_start", "window_end")
 _CURRENT_FIELDS: Final = ("customer_id", "partition", "epoch", "seq", "clock", "rule_version", "tags")
 for _name, _fields in (("change", _CHANGE_FIELDS), ("current", _CURRENT_FIELDS)):
     assert tuple(f["name"] for f in SCHEMAS[_name].raw["fields"]) == _fields, f"the loops write a {_name} otherwise"
+_EVIDENCE: Final = next(f["type"]["items"] for f in SCHEMAS["change"].raw["fields"] if f["name"] == "evidence")
+assert tuple(f["name"] for f in _EVIDENCE["fields"]) == _EVIDENCE_FIELDS, "the loops write evidence otherwise"
 
 
 class EncodeTables(NamedTuple):
@@ -128,6 +154,7 @@ def encode_tables(
 ) -> EncodeTables:
     """The parts of one rule set's records of one partition."""
     values = [listed_values(tag) for tag in rule_set.tags]
+    clauses = clauses_of(rule_set)
     ops = get_args(Op)
     parts = {
         CHANGE_HEAD: [header("change", change_schema_id) + field_bytes("change", specversion=SPECVERSION)],
@@ -144,13 +171,49 @@ def encode_tables(
             for value in each
         ],
         ENTRY_HEAD: [_entry_head(tag.id) for tag in rule_set.tags],
+        GROUP: [field_bytes("change", group=group) for group in GROUPS],
+        FLIP: [field_bytes("change", next_flip_at=flip) for flip in (None, "never", "unknown")],
+        **_clause_parts(clauses),
     }
     numbers = {
         FIRST_VALUE: _firsts(map(len, values)),
         TAG_WORDS: np.array(entry_words(rule_set.tags), np.int64),
         TAG_KIND: np.array([kind_of(tag) for tag in rule_set.tags], np.int64),
+        **_clause_numbers(clauses, {tag.id: index for index, tag in enumerate(rule_set.tags)}),
     }
     return _pack(parts, numbers)
+
+
+def _evidence_bytes(name: str, value: Any) -> bytes:
+    """One field of an item of `evidence`."""
+    stream = BytesIO()
+    schemaless_writer(stream, next(f["type"] for f in _EVIDENCE["fields"] if f["name"] == name), value)
+    return stream.getvalue()
+
+
+def _clause_parts(clauses: Sequence[Clause]) -> dict[int, list[bytes]]:
+    """What evidence says of each clause whatever the customer is like."""
+    thresholds = [list(c.constant) if isinstance(c.constant, tuple) else c.constant for c in clauses]
+    constants = [text for clause in clauses for text in clause.constants]
+    return {
+        CLAUSE: [_evidence_bytes("condition", number) for number in range(len(clauses))],
+        THRESHOLD: [_evidence_bytes("threshold", constant) for constant in thresholds],
+        CONSTANT: [_evidence_bytes("value", text) for text in (*constants, OTHER_TEXT)],
+    }
+
+
+def _clause_numbers(clauses: Sequence[Clause], tags: dict[str, int]) -> dict[int, I64]:
+    """What the loops must know of each clause."""
+    sides = [side for clause in clauses for side in (clause.value, clause.against)]
+    seen = [tags[side.expr.tag] if isinstance(side.expr, TagRef) else 0 for side in sides]
+    windows = [NO_WINDOW if clause.window_ms is None else clause.window_ms for clause in clauses]
+    return {
+        FIRST_CONSTANT: _firsts(len(clause.constants) for clause in clauses),
+        SIDE_SORT: np.array([side.sort for side in sides], np.int64),
+        SIDE_TAG: np.array(seen, np.int64),
+        WINDOW_MS: np.array(windows, np.int64),
+        PANE_MS: np.array([clause.pane_ms for clause in clauses], np.int64),
+    }
 
 
 def _firsts(counts: Iterable[int]) -> I64:
@@ -173,6 +236,8 @@ def _pack(parts: dict[int, list[bytes]], numbers: dict[int, I64]) -> EncodeTable
         top += entries.size
     t[0][TAG_COUNT] = numbers[TAG_KIND].size
     t[0][MOST_CHANGE] = _most_change(parts)
+    t[0][CLAUSE_COUNT] = numbers[WINDOW_MS].size
+    t[0][MOST_ITEM] = _most_item(parts)
     t[0][MOST_CURRENT] = _most_current(parts, numbers[FIRST_VALUE])
     text = b"".join(part for table in sorted(parts) for part in parts[table]) + bytes(OVERRUN)
     return EncodeTables(np.concatenate(t), np.frombuffer(text, np.uint8))
@@ -184,12 +249,19 @@ def _longest(parts: Sequence[bytes]) -> int:
 
 def _most_change(parts: dict[int, list[bytes]]) -> int:
     """Each part's greatest length, and each number's and id's; what is copied in whole words behind them."""
-    tables = (CHANGE_HEAD, CHANGE_ID, CHANGE_TYPE, CHANGE_OP, CHANGE_ORIGIN, TAG, VALUE, VALUE)
-    longs = 6 * _LONG_BYTES  # of id, customer_id, effective_at, seq, prev_seq and cause
-    branches = 1
+    tables = (CHANGE_HEAD, CHANGE_ID, CHANGE_TYPE, CHANGE_OP, CHANGE_ORIGIN, TAG, VALUE, VALUE, GROUP, FLIP)
+    longs = 9 * _LONG_BYTES  # of id, customer_id, effective_at, seq, prev_seq, cause, twice of evidence, next_flip_at
+    branches = 2
     ids = _DIGITS + 2 * MAX_ID_BYTES
     numbers = 2 * NUMBER_BYTES
     return sum(_longest(parts[table]) for table in tables) + longs + branches + ids + numbers + OVERRUN
+
+
+def _most_item(parts: dict[int, list[bytes]]) -> int:
+    """Likewise, of an item of `evidence`: its key, two values and two times."""
+    values = 2 * max(_longest(parts[CONSTANT]), _longest(parts[VALUE]), NUMBER_BYTES)
+    longs = 5 * (1 + _LONG_BYTES)
+    return _longest(parts[CLAUSE]) + _longest(parts[THRESHOLD]) + values + longs + OVERRUN
 
 
 def _most_current(parts: dict[int, list[bytes]], firsts: I64) -> int:

@@ -445,6 +445,14 @@ def _time_of(m, m32, g, row, place):  # type: ignore[no-untyped-def]
 
 
 @jit
+def waiting_since(m, m32, g, row, i):  # type: ignore[no-untyped-def]
+    """Time of the event that waits for another, by the instruction OP_ABSENT at `i`; 0 if none waits."""
+    since = _time_of(m, m32, g, row, g[i + 1])
+    ended = _time_of(m, m32, g, row, g[i + 2])
+    return since if ended < since or (ended == since and g[i + 4] != 0) else wide(0)
+
+
+@jit
 def _state_leaf(m, m32, g, row, i):  # type: ignore[no-untyped-def]
     """A truth that is read from the customer's tags or sequences."""
     op = g[i]
@@ -460,10 +468,8 @@ def _state_leaf(m, m32, g, row, i):  # type: ignore[no-untyped-def]
             return value != 0
         return (value == b) == (g[i + 3] == 0)
     if op == OP_ABSENT:
-        since = _time_of(m, m32, g, row, a)
-        ended = _time_of(m, m32, g, row, b)
-        waits = since != 0 and (ended < since or (ended == since and g[i + 4] != 0))
-        return waits and m[L.R_NOW] >= since + g[i + 3]
+        since = waiting_since(m, m32, g, row, i)
+        return since != 0 and m[L.R_NOW] >= since + g[i + 3]
     at = find_cell(m, m32, g, row, a)
     return at != 0 and m[at + L.CELL_WINDOWS + 1] != 0
 

@@ -178,7 +178,17 @@ CH_EVENT: Final = 7
 """Row of the event in `events` that caused it, -1 for a timer."""
 CH_CLOCK: Final = 8
 """The partition's clock when it was found."""
-CH_WORDS: Final = 9
+CH_EVIDENCE: Final = 9
+"""First word of its evidence (evidence.py), 0 if there is none."""
+CH_GROUP: Final = 10
+"""0 where the tag holds nobody out; TREATMENT or CONTROL."""
+CH_FLIP: Final = 11
+"""When the tag will flip if nothing happens (ms), NEVER, or UNKNOWN; 0 where that was not asked for."""
+CH_WORDS: Final = 12
+TREATMENT: Final = 1
+CONTROL: Final = 2
+UNKNOWN: Final = -2
+"""No flip within the time that is looked ahead (forecast.py)."""
 
 # --- a customer with changes in this step: words in `touched`, one customer behind another ----------------------------
 TO_ROW: Final = 0
@@ -255,9 +265,18 @@ R_PLACED: Final = 50
 R_PLACES: Final = 51
 """First word of the places of its cells, by series; then that of the bitmap of the tags of which it has entries."""
 R_PRESENT: Final = 52
-R_FREE: Final = 53
+R_OUT_EVIDENCE: Final = 53
+"""Words of evidence in this step; the first is none's."""
+R_FORECAST: Final = 54
+"""1 + the first of the changes of which the forecast is still to be made, 0 if none's is; and their customer's row."""
+R_FORECAST_ROW: Final = 55
+R_LOOKING_AHEAD: Final = 56
+"""1 while what is computed is only a forecast."""
+R_WANTED: Final = 57
+"""Words of memory that a forecast asks for beside those that any event may need."""
+R_FREE: Final = 58
 """First of the free lists of blocks, by size class."""
-R_STACK: Final = 109
+R_STACK: Final = 114
 """First word of the interpreter's stack."""
 STACK_WORDS: Final = 256
 """Deepest stack; the compiler refuses a rule that needs more."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from processors import customers, step
+from processors import customers, forecast, step
 from processors import layout as L
 from processors.decoder import Decoded
 from processors.hashing import id_hash
@@ -33,6 +33,8 @@ class StepOutput:
     """Changes x CH_WORDS, in order of seq."""
     touched: I64
     """Customers with changes, one behind another (TO_…), from word TO_FIRST; in order of their first change."""
+    evidence: I64
+    """Why they came about (evidence.py); CH_EVIDENCE says where."""
     outcomes: tuple[int, ...]
     """How many records had each `Outcome`."""
     clock_before: int
@@ -42,11 +44,12 @@ class StepOutput:
     """Timers fired just before an event of their customer, because the budget had left them over."""
     seq: int
     m: I64
-    """The partition's memory, in which the sets of tags stand that changes name."""
+    """The partition's memory, in which the sets and texts stand that changes and evidence name."""
     digest: int
     """Sum, modulo 2^64, of the changes' hashes without seq."""
     sets: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """Keys of sets by their codes, where `m` is not kept (values.with_sets)."""
+    """Keys of sets by their codes, and texts by their places, where `m` is not kept (values.without_memory)."""
+    texts: dict[int, str] = field(default_factory=dict)
 
 
 class Partition:
@@ -67,8 +70,8 @@ class Partition:
         self.number = number
         self._partitions = partitions
         self._moved_source = moved_source
-        self._program = compile_rules(rule_set) if program is None else program
-        self._state: State = new_state(self._program.g, dedupe_max_ids)
+        self.program = compile_rules(rule_set) if program is None else program
+        self._state: State = new_state(self.program.g, dedupe_max_ids)
 
     def step(self, decoded: Decoded, order: I64, clock: int, budget: int = UNLIMITED) -> StepOutput:
         """Apply the rows `order` of `decoded`, then move the clock to `clock` (ms; it never goes back).
@@ -77,26 +80,27 @@ class Partition:
         row of `decoded.events` gets its outcome.
         """
         before = self.clock
-        step.begin_step(self._state.m, self._state.m32, self._state.touched)
+        st = self._state
+        step.begin_step(st.m, st.m32, self.program.g, st.touched, st.evidence)
         done = 0
         while done < order.size:
-            st, pr = self._state, self._program
+            st, pr = self._state, self.program
             done = step.apply_events(
-                *(st.m, st.m32, st.m8, pr.g, pr.texts, pr.reals, st.changes, st.touched),
+                *(st.m, st.m32, st.m8, pr.g, pr.texts, pr.reals, st.changes, st.touched, st.evidence),
                 *(decoded.events, decoded.reals, decoded.buf, order, done, budget),
                 *(self.number, self._partitions, self._moved_source),
             )
             if done < order.size:
-                self._state = make_room(self._state, self._program.g)
+                self._state = make_room(self._state, self.program.g)
         if clock > 0:
             step.move_clock(self._state.m, clock)
         while not self._fire_due(budget):
-            self._state = make_room(self._state, self._program.g)
+            self._state = make_room(self._state, self.program.g)
         return self._output(before)
 
     def _fire_due(self, budget: int) -> bool:
         st = self._state
-        return bool(step.fire_due(st.m, st.m32, st.m8, self._program.g, st.changes, st.touched, budget))
+        return bool(step.fire_due(st.m, st.m32, st.m8, self.program.g, st.changes, st.touched, st.evidence, budget))
 
     def _output(self, clock_before: int) -> StepOutput:
         m = self._state.m
@@ -104,6 +108,7 @@ class Partition:
         return StepOutput(
             changes=self._state.changes[: m[L.R_OUT_CHANGES]],
             touched=self._state.touched[: m[L.R_OUT_TOUCHED]],
+            evidence=self._state.evidence[: m[L.R_OUT_EVIDENCE]],
             outcomes=tuple(counts.tolist()),
             clock_before=clock_before,
             clock=self.clock,
@@ -113,6 +118,17 @@ class Partition:
             m=m,
             digest=int(m[L.R_DIGEST]),
         )
+
+    def next_flip_at(self, customer_id: str, tag: int) -> int:
+        """When the customer's tag will flip if nothing happens, as CH_FLIP says: a time (ms), L.NEVER or L.UNKNOWN."""
+        while True:
+            st, g = self._state, self.program.g
+            flip = forecast.flip_of(
+                *(st.m, st.m32, g, st.changes, st.touched, st.evidence, self.row_of(customer_id), tag, self.clock)
+            )
+            if flip != 0:
+                return int(flip)
+            self._state = make_room(st, g)
 
     @property
     def clock(self) -> int:

@@ -19,7 +19,7 @@ from processors.partition import Partition, StepOutput
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
-from processors.values import TagValues, with_sets
+from processors.values import TagValues, without_memory
 from schemas.codec import event_from_json
 from schemas.registry import OWN_WRITERS
 
@@ -56,8 +56,10 @@ def replay(
         last = start + step_events >= order.size
         clock = until_ms if last and until_ms is not None else 0
         output = partition.step(decoded, np.arange(places.size, dtype=np.int64), clock)
-        own = replace(output, changes=output.changes.copy(), touched=output.touched.copy())
-        yield Step(places, decoded, with_sets(own, partition.rule_set.tags))
+        own = replace(
+            output, changes=output.changes.copy(), touched=output.touched.copy(), evidence=output.evidence.copy()
+        )
+        yield Step(places, decoded, without_memory(own, partition.rule_set.tags, partition.program.g))
 
 
 class TagReplay:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from processors import dedupe, id_table, step
+from processors import dedupe, evidence, id_table
 from processors import layout as L
+from processors.room import room_needed
 from processors.rules import program as G
 from processors.timers import HEAP_WORDS, SLOTS
 
@@ -29,10 +30,12 @@ class State(NamedTuple):
     """Changes x CH_WORDS."""
     touched: I64
     """Customers with changes, one behind another (TO_…)."""
+    evidence: I64
+    """Why the changes came about (evidence.py)."""
 
 
-def _of(m: I64, changes: I64, touched: I64) -> State:
-    return State(m, m.view(np.int32), m.view(np.uint8), changes, touched)
+def _of(m: I64, changes: I64, touched: I64, why: I64) -> State:
+    return State(m, m.view(np.int32), m.view(np.uint8), changes, touched, why)
 
 
 def _reserve(m: I64, words: int) -> int:
@@ -86,7 +89,10 @@ def new_state(g: I64, dedupe_max_ids: int) -> State:
     m[L.R_SEEN_LIMIT] = max(1, dedupe_max_ids // 2)
     m[L.R_WHEEL_DRAINED] = 1
     m[L.R_OUT_TOUCHED] = L.TO_FIRST
-    return _of(m, np.zeros((4096 + 2 * int(g[G.TAG_COUNT]), L.CH_WORDS), np.int64), np.zeros(1 << 15, np.int64))
+    m[L.R_OUT_EVIDENCE] = evidence.FIRST
+    changes = np.zeros((4096 + 2 * int(g[G.TAG_COUNT]), L.CH_WORDS), np.int64)
+    why = np.zeros((1 << 15) + 2 * int(g[G.EVIDENCE_WORDS]), np.int64)
+    return _of(m, changes, np.zeros(1 << 15, np.int64), why)
 
 
 def _grown(array: I64, least: int) -> I64:
@@ -101,15 +107,16 @@ def _with_memory(st: State, words: int) -> State:
     top = int(st.m[L.R_TOP])
     if top + words < st.m.size:
         return st
-    return _of(_grown(st.m, top + 2 * words), st.changes, st.touched)
+    return _of(_grown(st.m, top + 2 * words), st.changes, st.touched, st.evidence)
 
 
 def make_room(st: State, g: I64) -> State:
-    """Make larger whatever could be too small for the next event or timer (see step.room_needed).
+    """Make larger whatever could be too small for the next event or timer (room.py).
 
     Tables that grow leave their old words behind unused: all together less than their present size, for they double.
     """
-    st = _with_memory(st, int(step.room_needed(st.m, g)))
+    st = _with_memory(st, int(room_needed(st.m, g) + st.m[L.R_WANTED]))
+    st.m[L.R_WANTED] = 0
     if st.m[L.R_ROWS_LIVE] * 2 >= st.m[L.R_TABLE_SIZE]:
         size = int(st.m[L.R_TABLE_SIZE]) * 2
         st = _with_memory(st, size)
@@ -130,9 +137,11 @@ def make_room(st: State, g: I64) -> State:
         st.m[new : new + used] = st.m[old : old + used]
         st.m[L.R_HEAP] = new
         st.m[L.R_HEAP_ROOM] = room
-    st = _with_memory(st, int(step.room_needed(st.m, g)))
+    st = _with_memory(st, int(room_needed(st.m, g)))
     if st.m[L.R_OUT_CHANGES] + g[G.TAG_COUNT] >= st.changes.shape[0]:
         st = st._replace(changes=_grown(st.changes, int(st.m[L.R_OUT_CHANGES]) + 2 * int(g[G.TAG_COUNT])))
     if st.m[L.R_OUT_TOUCHED] + 64 >= st.touched.size:
         st = st._replace(touched=_grown(st.touched, 0))
+    if st.m[L.R_OUT_EVIDENCE] + g[G.EVIDENCE_WORDS] >= st.evidence.size:
+        st = st._replace(evidence=_grown(st.evidence, st.evidence.size + int(g[G.EVIDENCE_WORDS])))
     return st

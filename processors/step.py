@@ -5,7 +5,7 @@ customer's own timers fire if the others' budget ran out before theirs; it is co
 evaluated once. The result depends on the order of the events alone, not on how they were cut into steps.
 
 Throughout, `m`, `m32`, `m8` are the partition's memory (layout.py), `g` the compiled rules (rules/program.py), `texts`
-and `consts` their constants, `changes` and `touched` the step's output.
+and `consts` their constants, `changes`, `touched` and `evidence` the step's output.
 """
 
 from __future__ import annotations
@@ -14,29 +14,17 @@ from typing import Final
 
 import numpy as np
 
-from processors import (
-    assigned,
-    attributes,
-    customers,
-    dedupe,
-    distinct,
-    groups,
-    places,
-    scores,
-    series,
-    sets,
-    tagstate,
-    timers,
-    waits,
-)  # fmt: skip
+from processors import assigned, attributes, customers, dedupe, distinct, forecast, groups, series, sets, timers
+from processors import evidence as why
 from processors import layout as L
-from processors.arena import wide
 from processors.attributes import TEXT_SEED
 from processors.decode import varint
+from processors.evaluate import evaluate, fire, let_leave, settle
 from processors.hashing import U, hash_bytes, mix64, partition_of
 from processors.interpret import EVENT_TIME, is_text, passes
 from processors.jit import hot, inline, jit, stay_apart
 from processors.marks import mark, mark_readers
+from processors.room import has_room
 from processors.rules import program as G
 from processors.rules.program import look
 from schemas.events import (
@@ -46,7 +34,6 @@ from schemas.events import (
     EVENT_TYPES,
     FIELDS,
     KINDS,
-    MAX_ID_BYTES,
 )
 from schemas.outcomes import Dead, Outcome
 
@@ -88,228 +75,16 @@ UNIT_TEXT: Final = -2
 
 
 @jit
-def _touch(m, m32, row, touched):  # type: ignore[no-untyped-def]
-    """Place of the customer in the step's list of those with changes, made if need be."""
-    at = wide(m32[row * 2 + L.ROW_TOUCHED32])
-    if at == 0:
-        at = m[L.R_OUT_TOUCHED]
-        words = customers.id_words(m[row + L.ROW_ID_BYTES])
-        touched[at + L.TO_ROW] = row
-        touched[at + L.TO_ID_BYTES] = m[row + L.ROW_ID_BYTES]
-        for i in range(words):
-            touched[at + L.TO_ID + i] = m[row + L.ROW_WORDS + i]
-        m[L.R_OUT_TOUCHED] = at + L.TO_ID + words
-        m32[row * 2 + L.ROW_TOUCHED32] = at
-    return at
-
-
-@jit
-def _hash_of_value(m, g, tag, code):  # type: ignore[no-untyped-def]
-    """What a value is in the digest: its code, or a hash of a set's keys."""
-    if look(g, G.TAG_KIND, tag) != assigned.SET or code == 0:
-        return U(code)
-    h = U(m[code + sets.SET_COUNT])
-    for i in range(m[code + sets.SET_COUNT]):
-        h = mix64(h ^ U(m[m[code + sets.SET_KEYS + i] + L.TEXT_HASH]))
-    return h
-
-
-@jit
-def _emit(m, m32, g, changes, touched, row, tag, before, after, now, event):  # type: ignore[no-untyped-def]
-    """Write a change, remember the customer as touched, and add to the digest."""
-    at = _touch(m, m32, row, touched)
-    seq = m[L.R_SEQ] + 1
-    m[L.R_SEQ] = seq
-    c = m[L.R_OUT_CHANGES]
-    changes[c, L.CH_CUSTOMER] = at
-    changes[c, L.CH_TAG] = tag
-    changes[c, L.CH_BEFORE] = before
-    changes[c, L.CH_AFTER] = after
-    changes[c, L.CH_AT] = now
-    changes[c, L.CH_SEQ] = seq
-    changes[c, L.CH_PREV] = m[row + L.ROW_SEQ]
-    changes[c, L.CH_EVENT] = event
-    changes[c, L.CH_CLOCK] = m[L.R_CLOCK]
-    m[L.R_OUT_CHANGES] = c + 1
-    m[row + L.ROW_SEQ] = seq
-    touched[at + L.TO_SEQ] = seq
-    h = mix64(U(m[row + L.ROW_HASH]) ^ (U(now) * U(0x9E3779B97F4A7C15)))
-    h = mix64(h ^ (U(tag) << U(32)) ^ (U(1 if event < 0 else 0) << U(63)))
-    h = mix64(h ^ _hash_of_value(m, g, tag, before))
-    h = mix64(h ^ _hash_of_value(m, g, tag, after))
-    m[L.R_DIGEST] = np.int64(U(m[L.R_DIGEST]) + h)
-
-
-@jit
-def _evaluate(m, m32, g, changes, touched, row, now, event, happened):  # type: ignore[no-untyped-def]
-    """Evaluate the marked tags, and those pending, once each, in the order of ranks; clear the marks.
-
-    `happened`: there was an event, or time changed something; a timer may also have been too early.
-    """
-    if m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0:
-        tagstate.mark_pending(m, m32, g, row, now, happened)
-    m[L.R_NOW] = now
-    places.note(m, m32, g, row)
-    first = m[L.R_TODO]
-    for w in range(first, first + (g[G.TAG_COUNT] >> 6) + 1):
-        bits = U(m[w])
-        rank = (w - first) << 6
-        while bits != U(0):
-            if bits & U(0xFF) == U(0):
-                bits >>= U(8)
-                rank += 8
-                continue
-            if bits & U(1) != U(0):
-                m[w] &= ~(np.int64(1) << (rank & 63))
-                _evaluate_one(m, m32, g, changes, touched, row, look(g, G.RANKED_TAGS, rank), now, event)
-                # it may have marked tags of a greater rank
-                bits = U(m[w]) >> U(rank & 63)
-            bits >>= U(1)
-            rank += 1
-    places.forget(m, m32, g, row)
-
-
-@jit
-def _evaluate_other(m, m32, g, row, tag, now, kind):  # type: ignore[no-untyped-def]
-    """Evaluate a score or a set, or any tag of a customer of whom people or models say something."""
-    stay_apart()
-    if m[L.R_COMMANDED] == tag + 1:
-        before = m[L.R_BEFORE_COMMAND]
-        m[L.R_COMMANDED] = 0
-    else:
-        before = assigned.code_of(m, m32, g, assigned.deciding(m, m32, g, row, tag), tag)
-    if m32[row * 2 + L.ROW_ASSIGNED32] > 0:
-        assigned.expire(m, m32, g, row, tag, now)
-    if kind == assigned.SCORE:
-        scores.evaluate(m, m32, g, row, tag)
-    elif kind == assigned.SET:
-        sets.evaluate(m, m32, g, row, tag)
-    else:
-        tagstate.evaluate_tag(m, m32, g, row, tag, now)
-    return before, assigned.code_of(m, m32, g, assigned.deciding(m, m32, g, row, tag), tag)
-
-
-@jit
-def _evaluate_one(m, m32, g, changes, touched, row, tag, now, event):  # type: ignore[no-untyped-def]
-    """Evaluate one tag; mark those that refer to it if it changed."""
-    kind = look(g, G.TAG_KIND, tag)
-    if kind == assigned.PLAIN and m32[row * 2 + L.ROW_ASSIGNED32] == 0 and m[L.R_COMMANDED] == 0:
-        before, after = tagstate.evaluate_tag(m, m32, g, row, tag, now)
-    else:
-        before, after = _evaluate_other(m, m32, g, row, tag, now, kind)
-    if before != after:
-        _emit(m, m32, g, changes, touched, row, tag, before, after, now, event)
-        for i in range(look(g, G.TAG_DEPENDENTS, tag), look(g, G.TAG_DEPENDENTS, tag + 1)):
-            mark(m, look(g, G.DEPENDENTS, i))
-
-
-@jit
-def _next_look(m, m32, g, row, now, every):  # type: ignore[no-untyped-def]
-    """Lower bound of the time after `now` at which anything of the customer changes by itself."""
-    due = L.FAR
-    over = wide(m32[row * 2 + L.ROW_OVER32]) * L.MINUTE_MS
-    if over > now:
-        due = over
-    due = min(due, waits.least_eager(m, m32, g, row))
-    if every:
-        due = min(due, waits.least_leave(m, m32, g, row))
-    if m32[row * 2 + L.ROW_TAGS_USED32] > 0:
-        due = min(due, tagstate.least_due(m, m32, g, row))
-    return due
-
-
-@jit
-def _settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
-    """After an evaluation at `now`: set the customer's timer, or give the row back if nothing is left of them."""
-    words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
-    m[L.R_WIDEST] = max(m[L.R_WIDEST], words)
-    every = tagstate.needs_every(m, m32, g, row)
-    places.note(m, m32, g, row)
-    due = _next_look(m, m32, g, row, now, every)
-    places.forget(m, m32, g, row)
-    m[row + L.ROW_DUE] = due
-    timed = m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0
-    calm = not every and not timed and waits.is_calm(m, m32, g, row)
-    m32[row * 2 + L.ROW_CALM32] = 1 if calm else 0
-    if due < L.FAR:
-        timers.arm(m, m32, m8, row, due)
-    elif words == 0:
-        timers.disarm(m, m32, row)
-        at = wide(m32[row * 2 + L.ROW_TOUCHED32])
-        if at != 0:
-            touched[at + L.TO_ROW] = 0
-        customers.remove(m, row)
-
-
-@hot
-def _let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
-    """Every pane leaves whose time ended by `now`; mark the tags that read them. Returns whether anything happened."""
-    at = wide(m32[row * 2 + L.ROW_SERIES32])
-    end = at + m32[row * 2 + L.ROW_SERIES_USED32]
-    emptied = False
-    happened = False
-    while at < end:
-        sid = wide(m32[at * 2 + L.CELL_SERIES32])
-        if m32[at * 2 + L.CELL_FLAGS32] & L.CELL_IS_GROUP != 0:
-            if groups.let_leave(m, m32, g, row, at, now):
-                mark_readers(m, g, sid)
-                happened = True
-                emptied = emptied or series.is_empty(m, m32, g, at)
-        elif m[at + L.CELL_LEAVES] <= now:
-            series.refresh(m, m32, g, at, now)
-            mark_readers(m, g, sid)
-            happened = True
-            emptied = emptied or series.is_empty(m, m32, g, at)
-        elif waits.reached(m, m32, g, row, at, sid, now):
-            mark_readers(m, g, sid)
-            happened = True
-        at += look(g, G.SERIES_WORDS, sid)
-    if emptied:
-        series.drop_empty(m, m32, g, row)
-    return happened
-
-
-@jit
-def _fire(m, m32, m8, g, changes, touched, row):  # type: ignore[no-untyped-def]
-    """Everything of the customer that is due at ROW_DUE happens, then the rules are evaluated once."""
-    now = m[row + L.ROW_DUE]
-    happened = _let_leave(m, m32, g, row, now)
-    _evaluate(m, m32, g, changes, touched, row, now, np.int64(-1), happened)
-    _settle(m, m32, m8, g, touched, row, now)
-
-
-@hot
-def _has_room(m, g, changes, touched):  # type: ignore[no-untyped-def]
-    """Whether there is room for the most that one event or timer can need."""
-    room = m[L.R_TOP] + room_needed(m, g) < m.size
-    room = room and m[L.R_ROWS_LIVE] * 2 < m[L.R_TABLE_SIZE]
-    room = room and (m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE]) * 2 < m[L.R_TEXTS_SIZE]
-    room = room and m[L.R_SEEN_COUNT] * 2 < m[L.R_SEEN_SIZE]
-    room = room and m[L.R_HEAP_SIZE] + 2 < m[L.R_HEAP_ROOM]
-    room = room and m[L.R_OUT_CHANGES] + g[G.TAG_COUNT] < changes.shape[0]
-    return room and m[L.R_OUT_TOUCHED] + 64 < touched.size
-
-
-@hot
-def room_needed(m, g):  # type: ignore[no-untyped-def]
-    """Words of memory that one event or timer may take at most."""
-    # a block is at most 3/2 of what it must hold; growing to it by cells takes up to 3.4 times that: 1 / (1 - 2^-0.5)
-    blocks = 6 * (m[L.R_WIDEST] + g[G.MAX_TYPE_WORDS] + g[G.ALL_TAG_WORDS] + L.ASSIGNED_TAG_WORDS)
-    blocks += g[G.TYPE_GROUPS] * 3 * (m[L.R_WIDEST_GROUP] + g[G.MAX_KEY_WORDS])
-    blocks += g[G.EXTRA_WORDS]
-    row = 2 * (L.ROW_WORDS + customers.id_words(MAX_ID_BYTES))
-    return blocks + row + L.PANE_WORDS * g[G.MAX_TYPE_SERIES] + 64
-
-
-@jit
-def fire_due(m, m32, m8, g, changes, touched, budget):  # type: ignore[no-untyped-def]
+def fire_due(m, m32, m8, g, changes, touched, evidence, budget):  # type: ignore[no-untyped-def]
     """Fire timers due by the clock, oldest first, until `budget` have fired in this step.
 
     Returns False for lack of room.
     """
     clock = m[L.R_CLOCK]
+    if not forecast.make(m, m32, g, changes, touched, evidence):
+        return False
     while m[L.R_TIMERS_FIRED] < budget:
-        if not _has_room(m, g, changes, touched):
+        if not has_room(m, g, changes, touched, evidence):
             return False
         row = timers.next_due(m, m32, m8, clock)
         if row == timers.NO_ROOM:
@@ -317,7 +92,9 @@ def fire_due(m, m32, m8, g, changes, touched, budget):  # type: ignore[no-untype
         if row == timers.NONE_DUE:
             return True
         m[L.R_TIMERS_FIRED] += 1
-        _fire(m, m32, m8, g, changes, touched, row)
+        fire(m, m32, m8, g, changes, touched, evidence, row)
+        if not forecast.make(m, m32, g, changes, touched, evidence):
+            return False
     return True
 
 
@@ -570,7 +347,7 @@ def _obey(m, m32, g, row, events, e):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf):  # type: ignore[no-untyped-def]
+def _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, reals, e, buf):  # type: ignore[no-untyped-def]
     """Dedupe, count and evaluate one readable event of this partition. Returns its outcome."""
     clock = m[L.R_CLOCK]
     if dedupe.is_duplicate(m, events[e, L.EV_ID_HASH], clock):
@@ -584,7 +361,7 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
             mark(m, look(g, G.DEFAULT_TAGS, i))
     else:
         # no tag was to flip by what has left since the last look, or a timer would have fired
-        _let_leave(m, m32, g, row, clock)
+        let_leave(m, m32, g, row, clock)
     event_type = events[e, L.EV_TYPE]
     m[L.R_NOW] = clock
     if event_type == COMMAND:
@@ -598,27 +375,29 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf
             _match(m, m32, g, texts, consts, row, events, reals, e, buf)
         _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1)
     made = m[L.R_OUT_CHANGES]
-    _evaluate(m, m32, g, changes, touched, row, clock, np.int64(e), True)
+    evaluate(m, m32, g, changes, touched, evidence, row, clock, np.int64(e), True)
     timed = m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0 or event_type == COMMAND
     if timed or m[L.R_OUT_CHANGES] != made or m32[row * 2 + L.ROW_CALM32] == 0:
-        _settle(m, m32, m8, g, touched, row, clock)
+        settle(m, m32, m8, g, touched, row, clock)
     if event_type != COMMAND and _is_late(g, event_type, events[e, L.EV_TIME], clock):
         return _LATE
     return _APPLIED
 
 
 @jit
-def _fire_own(m, m32, m8, g, changes, touched, events, e, buf):  # type: ignore[no-untyped-def]
+def _fire_own(m, m32, m8, g, changes, touched, evidence, events, e, buf):  # type: ignore[no-untyped-def]
     """Fire what the event's own customer has due, for when the budget left it over. Returns False for lack of room."""
     ref = events[e, L.EV_CUSTOMER]
     while True:
+        if not forecast.make(m, m32, g, changes, touched, evidence):
+            return False
         row = customers.find(m, m8, events[e, L.EV_CUSTOMER_HASH], buf, ref >> 32, ref & 0xFFFFFFFF)
         if row == 0 or m[row + L.ROW_DUE] > m[L.R_CLOCK]:
             return True
-        if not _has_room(m, g, changes, touched):
+        if not has_room(m, g, changes, touched, evidence):
             return False
         m[L.R_LATE_TIMERS] += 1
-        _fire(m, m32, m8, g, changes, touched, row)
+        fire(m, m32, m8, g, changes, touched, evidence, row)
 
 
 @hot
@@ -635,7 +414,24 @@ def move_clock(m, clock):  # type: ignore[no-untyped-def]
 
 @jit
 def apply_events(  # type: ignore[no-untyped-def]
-    m, m32, m8, g, texts, consts, changes, touched, events, reals, buf, order, k, budget, partition, partitions, moved
+    m,
+    m32,
+    m8,
+    g,
+    texts,
+    consts,
+    changes,
+    touched,
+    evidence,
+    events,
+    reals,
+    buf,
+    order,
+    k,
+    budget,
+    partition,
+    partitions,
+    moved,
 ):
     """Apply the events `order[k:]` (rows of `events`), one after the other.
 
@@ -646,15 +442,15 @@ def apply_events(  # type: ignore[no-untyped-def]
     while k < order.size:
         e = order[k]
         move_clock(m, events[e, L.EV_ARRIVAL])
-        if not fire_due(m, m32, m8, g, changes, touched, budget):
+        if not fire_due(m, m32, m8, g, changes, touched, evidence, budget):
             return k
         outcome = _dead_or_rekeyed(events, e, buf, m[L.R_CLOCK], partition, partitions, moved)
         if outcome < 0:
-            if not _fire_own(m, m32, m8, g, changes, touched, events, e, buf):
+            if not _fire_own(m, m32, m8, g, changes, touched, evidence, events, e, buf):
                 return k
-            if not _has_room(m, g, changes, touched):
+            if not has_room(m, g, changes, touched, evidence):
                 return k
-            outcome = _apply(m, m32, m8, g, texts, consts, changes, touched, events, reals, e, buf)
+            outcome = _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, reals, e, buf)
         events[e, L.EV_OUTCOME] = outcome
         m[L.R_COUNTS + outcome] += 1
         k += 1
@@ -662,9 +458,10 @@ def apply_events(  # type: ignore[no-untyped-def]
 
 
 @jit
-def begin_step(m, m32, touched):  # type: ignore[no-untyped-def]
+def begin_step(m, m32, g, touched, evidence):  # type: ignore[no-untyped-def]
     """Forget the last step's output and counts."""
     sets.forget_old(m)
+    why.forget(m, g, evidence)
     at = L.TO_FIRST
     while at < m[L.R_OUT_TOUCHED]:
         row = touched[at + L.TO_ROW]

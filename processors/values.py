@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from processors import assigned, sets
+from processors import assigned, evidence, sets
 from processors import layout as L
 from processors.partition import StepOutput
 from processors.rules.program import I64
@@ -32,12 +32,13 @@ def keys_of(m: I64, block: int) -> tuple[str, ...]:
     return tuple(text_of(m, key) for key in keys.tolist())
 
 
-def with_sets(output: StepOutput, tags: Sequence[Tag]) -> StepOutput:
-    """A step's output that does not need the partition's memory any more: with the sets that its changes name."""
+def without_memory(output: StepOutput, tags: Sequence[Tag], g: I64) -> StepOutput:
+    """A step's output that does not need the partition's memory any more: with the sets and texts that it names."""
     of_sets = np.array([kind_of(tag) == assigned.SET for tag in tags])[output.changes[:, L.CH_TAG]]
     codes = np.unique(output.changes[of_sets][:, [L.CH_BEFORE, L.CH_AFTER]])
     found = {code: keys_of(output.m, code) for code in codes.tolist() if code != 0}
-    return replace(output, sets=found, m=np.zeros(0, np.int64))
+    texts = {place: text_of(output.m, place) for place in evidence.texts_in(output.evidence, g)}
+    return replace(output, sets=found, texts=texts, m=np.zeros(0, np.int64))
 
 
 class TagValues:

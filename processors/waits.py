@@ -1,7 +1,8 @@
 """When time alone may change something of a customer: lower bounds, from what their cells and tags read.
 
-A read is a window whose value may fall, a time since the last event that grows, or a comparison in which such a time
-stands in a ratio, which is tried out (rules/reads.py writes them, program.py has the tables).
+A read is a window whose value may fall, a time since the last event that grows, a sequence that waits, a birthday, a
+score that moves, or a comparison in which a time stands in a ratio, which is tried out (rules/reads.py writes them,
+program.py has the tables).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 from processors import attributes, distinct, scores, series
 from processors import layout as L
 from processors.arena import wide
-from processors.interpret import holds
+from processors.interpret import holds, waiting_since
 from processors.jit import inline, jit, stay_apart
 from processors.rules import program as G
 from processors.rules.program import look
@@ -90,6 +91,13 @@ def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _gives_up(m, m32, g, row, i):  # type: ignore[no-untyped-def]
+    """When the sequence of the instruction at `i` has waited in vain, be it in the past; FAR if nothing waits."""
+    since = waiting_since(m, m32, g, row, i)
+    return since + g[i + 3] if since != 0 else wide(L.FAR)
+
+
+@jit
 def reached(m, m32, g, row, at, sid, now):  # type: ignore[no-untyped-def]
     """Whether a condition changes at `now` by the time since the cell's last event alone."""
     stay_apart()
@@ -98,6 +106,9 @@ def reached(m, m32, g, row, at, sid, now):  # type: ignore[no-untyped-def]
         if metric == G.TRIED:
             program = look(g, G.READ_FLOOR, i)
             if _is_true(m, m32, g, row, program, now) != _is_true(m, m32, g, row, program, now - 1):
+                return True
+        elif metric == G.WAITS:
+            if _gives_up(m, m32, g, row, look(g, G.READ_FLOOR, i)) == now:
                 return True
         elif metric == G.BIRTHDAY:
             text = m[at + L.CELL_WINDOWS + 1]
@@ -168,6 +179,10 @@ def _least_of_cell(m, m32, g, row, at, sid):  # type: ignore[no-untyped-def]
         metric = look(g, G.READ_METRIC, i)
         if metric == G.TRIED:
             least = min(least, _turns(m, m32, g, row, look(g, G.READ_FLOOR, i)))
+        elif metric == G.WAITS:
+            due = _gives_up(m, m32, g, row, look(g, G.READ_FLOOR, i))
+            if due > m[L.R_NOW]:
+                least = min(least, due)
         elif metric == G.BIRTHDAY:
             text = m[at + L.CELL_WINDOWS + 1]
             if text != 0:

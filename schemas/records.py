@@ -29,6 +29,9 @@ Origin = Literal["live", "timer", "backfill", "manual", "model", "erasure"]
 CommandKind = Literal["assign", "remove", "score", "erase"]
 RequestKind = Literal["assign", "absent", "remove"]
 AnswerStatus = Literal["accepted", "refused"]
+Group = Literal["treatment", "control"]
+NextFlip = int | Literal["never", "unknown"]
+"""A time in milliseconds since the epoch; or that nothing but an event changes it; or that it is too far off."""
 JournalKind = Literal["claim", "step", "changeover"]
 
 SPECVERSION: Final = "1.0"
@@ -101,6 +104,35 @@ class _Record(ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One condition that decided a change, with what it saw."""
+
+    condition: int
+    """Its number in the rule version (rules/clauses.py)."""
+    key: str | None = None
+    """The key that came or went, of a tag with `for_each`."""
+    value: Value | None
+    threshold: Value | None
+    window_start: int | None = None
+    """Start of the oldest pane that its window may hold."""
+    window_end: int | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "condition": self.condition,
+            "key": self.key,
+            "value": _plain(self.value),
+            "threshold": _plain(self.threshold),
+            "window_start": self.window_start,
+            "window_end": self.window_end,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        return cls(**record | {"value": _frozen(record["value"]), "threshold": _frozen(record["threshold"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change(_Record):
     """One change of one tag of one customer; a value of `tags.changes`."""
 
@@ -125,6 +157,11 @@ class Change(_Record):
     run_id: str | None = None
     cause: str | int | None = None
     """What brought it about: the event_id of an event, or a time in milliseconds since the epoch."""
+    group: Group | None = None
+    """On which side of the tag's holdout the customer is, if it has one."""
+    evidence: tuple[Evidence, ...] = ()
+    next_flip_at: NextFlip | None = None
+    """As of this change; None if the tag's rule does not ask for it."""
     source: str = SOURCE
 
     @property
@@ -152,12 +189,20 @@ class Change(_Record):
             "origin": self.origin,
             "run_id": self.run_id,
             "cause": self.cause,
+            "group": self.group,
+            "evidence": [each.to_record() for each in self.evidence],
+            "next_flip_at": self.next_flip_at,
         }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         given = {name: value for name, value in record.items() if name not in ("specversion", "type")}
-        return cls(**given | {"before": _frozen(record["before"]), "after": _frozen(record["after"])})
+        nested = {
+            "before": _frozen(record["before"]),
+            "after": _frozen(record["after"]),
+            "evidence": tuple(map(Evidence.from_record, record["evidence"])),
+        }
+        return cls(**given | nested)
 
 
 def change_id(partition: int, seq: int) -> str:

@@ -14,6 +14,7 @@ from processors import interpret as vm
 from processors import layout as L
 from processors.rules import program as G
 from processors.rules import tree as T
+from processors.rules.clause_tables import clause_tables
 from processors.rules.code import Code, firsts, ints
 from processors.rules.conditions import ConditionCompiler, text_hash
 from processors.rules.depend import before_in_group
@@ -57,6 +58,8 @@ def compile_rules(rule_set: T.RuleSet) -> Program:
     parts |= tag_tables(tags, table, code, conditions)
     parts |= order_tables(rule_set, tags, table)
     parts |= read_tables(tags, table, code, conditions)
+    clauses, evidence_words = clause_tables(tags, code, conditions)
+    parts |= clauses
     zone = rule_set.time_zone if _is_zoned(tags, table) else "UTC"
     parts[G.ZONE_FROM], parts[G.ZONE_OFFSET] = zone_tables(zone)
     parts[G.CODE] = np.array(code.instructions, np.int64).reshape(-1, vm.CODE_WORDS)
@@ -65,6 +68,7 @@ def compile_rules(rule_set: T.RuleSet) -> Program:
     parts[G.PREFIXES] = ints(pools.prefixes)
     texts = np.frombuffer(b"".join(pools.texts) or b"\0", np.uint8).copy()
     sizes = series_sizes(table, [tag.for_each.limit for tag in tags if tag.for_each is not None])
+    sizes[G.EVIDENCE_WORDS] = evidence_words
     parts[G.DEFAULT_TAGS] = _true_by_default(pack(parts, sizes))
     return Program(pack(parts, sizes), texts, np.array([*pools.reals, 0.0], np.float64))
 

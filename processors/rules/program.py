@@ -73,7 +73,7 @@ SERIES_EAGER: Final = 30
 READ_SERIES: Final = 31
 READ_METRIC: Final = 32
 """Metric of the series, as in OP_WINDOW; -1 - window for the time since the last event, which rises; or one of TRIED,
-BIRTHDAY and MOVED."""
+WAITS, BIRTHDAY and MOVED."""
 READ_FLOOR: Final = 33
 """Falling below this is what matters, ANY_FALL if it matters always; of a time, reaching it (ms)."""
 SERIES_SPAN_MS: Final = 34
@@ -116,7 +116,22 @@ PREFIXES: Final = 55
 """Bytes with which attributes are said to begin, one in each word."""
 SERIES_GROUP_DEFAULT: Final = 56
 """Text that is the key where the field by which a series is grouped is missing, -1 if there is none then."""
-TABLES: Final = 57
+LEVEL_CLAUSES: Final = 57
+"""First of the clauses of each level, and of each tag's own `leave` (clauses.py)."""
+LEAVE_CLAUSES: Final = 58
+CLAUSE_CONSTANTS: Final = 59
+"""First of the constant texts (in CONSTANT_HASHES) with which each clause compares."""
+CONSTANT_HASHES: Final = 60
+SIDE_SORT: Final = 61
+"""Two for each clause, its value and what that is compared with: what it is (clauses.py); then its program."""
+SIDE_START: Final = 62
+SIDE_END: Final = 63
+TAG_FORECAST: Final = 64
+"""1 for tags whose changes say when they will flip."""
+TAG_HOLDOUT: Final = 65
+"""Share of customers held out, of 2^53; -1 if the tag holds nobody out. Then what makes the draw the tag's own."""
+TAG_SALT: Final = 66
+TABLES: Final = 67
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1
@@ -137,7 +152,9 @@ TEXTS_AT_ONCE: Final = TABLES + 10
 EXTRA_WORDS: Final = TABLES + 11
 """Words that one event may take for texts, sets of tags and sets of values seen."""
 SERIES_COUNT: Final = TABLES + 12
-HEADER: Final = TABLES + 13
+EVIDENCE_WORDS: Final = TABLES + 13
+"""Most words of evidence that one evaluation of a customer may give."""
+HEADER: Final = TABLES + 14
 
 
 ANY_FALL: Final = (1 << 63) - 1
@@ -148,6 +165,10 @@ MOVED: Final = -(1 << 22)
 TRIED: Final = -(1 << 20)
 """A condition that moves with the time since the series' last event in no simple way. READ_FLOOR is start << 20 | words
 of its program with `<=`, behind which stand the one with `>=` and the condition itself."""
+
+
+WAITS: Final = -(1 << 23)
+"""A sequence in which the series' last event waits for another in vain. READ_FLOOR is its instruction OP_ABSENT."""
 
 
 class Program(NamedTuple):

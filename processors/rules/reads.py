@@ -72,12 +72,12 @@ class ReadFinder:
     """Finds the reads of conditions."""
 
     def __init__(
-        self, table: SeriesTable, try_out: Callable[[T.Compare | T.Sequence], int], group: str | None = None
+        self, table: SeriesTable, look_up: Callable[[T.Compare | T.Sequence], int], group: str | None = None
     ) -> None:
-        """`try_out` gives what READ_FLOOR is for a condition that is TRIED; `group` as for `windows_of`."""
+        """`look_up` gives what READ_FLOOR is for a condition that is TRIED or WAITS; `group` as for `windows_of`."""
         self._table = table
         self._group = group
-        self._try_out = try_out
+        self._look_up = look_up
 
     def fading_in(self, expr: T.Expr, wanted: bool = True) -> Iterator[Fading]:
         """Every part of a condition that time alone may change; `eager` tells of making `expr` become `wanted`.
@@ -102,7 +102,9 @@ class ReadFinder:
                 # what is present is equal to itself
                 yield from self._tried(T.Compare("==", item, item))
             case T.Sequence(first, _, _, True):
-                yield Fading(frozenset((self._trial(first, expr),)), True)
+                place = newest(first, self._group)
+                read = Read(self._table.locate(place)[0], G.WAITS, self._look_up(expr))
+                yield Fading(frozenset((read,)), True)
             case _:
                 pass
 
@@ -124,9 +126,9 @@ class ReadFinder:
             things = [T.Happening(since.event, since.where) for since in sinces]
             yield Fading(frozenset(self._trial(thing, comparison) for thing in things), True)
 
-    def _trial(self, what: T.Happening, condition: T.Compare | T.Sequence) -> Read:
+    def _trial(self, what: T.Happening, condition: T.Compare) -> Read:
         """A condition that moves with the time since the newest of these events."""
-        return Read(self._table.locate(newest(what, self._group))[0], G.TRIED, self._try_out(condition))
+        return Read(self._table.locate(newest(what, self._group))[0], G.TRIED, self._look_up(condition))
 
     def _side(self, value: T.Expr, op: T.CompareOp, other: T.Expr, wanted: bool) -> Fading:
         """One side of `value op other`."""

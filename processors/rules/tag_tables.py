@@ -32,18 +32,20 @@ class _Trials:
         self._made: dict[tuple[T.Expr, str | None], int] = {}
 
     def within(self, group: str | None) -> Callable[[T.Compare | T.Sequence], int]:
-        """What READ_FLOOR is of a read that is TRIED, of conditions about one key if there is a group."""
+        """What READ_FLOOR is of a read that is TRIED or WAITS, of conditions about one key if there is a group."""
         return lambda condition: self._of(condition, group)
 
     def _of(self, condition: T.Compare | T.Sequence, group: str | None) -> int:
         if (condition, group) not in self._made:
             compiler = self._compiler.within(group)
-            three: list[T.Expr] = [condition, condition, condition]
-            if isinstance(condition, T.Compare):
-                three[:2] = [replace(condition, op="<="), replace(condition, op=">=")]
-            (start, end), _, (_, last) = (self._code.add(compiler.compile(c)) for c in three)
-            assert last - start == 3 * (end - start)
-            self._made[condition, group] = start << 20 | end - start
+            if isinstance(condition, T.Sequence):
+                start, _ = self._code.add(compiler.compile(condition))
+                self._made[condition, group] = start
+            else:
+                three = (replace(condition, op="<="), replace(condition, op=">="), condition)
+                (start, end), _, (_, last) = (self._code.add(compiler.compile(c)) for c in three)
+                assert last - start == 3 * (end - start)
+                self._made[condition, group] = start << 20 | end - start
         return self._made[condition, group]
 
 

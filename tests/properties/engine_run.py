@@ -145,7 +145,7 @@ def tiny_memory() -> Iterator[None]:
 
     def new_state(g: state.I64, dedupe_max_ids: int) -> state.State:
         st = make(g, dedupe_max_ids)
-        return state._of(st.m[: st.m[layout.R_TOP] + 1].copy(), st.changes[:0], st.touched[:2])
+        return state._of(st.m[: st.m[layout.R_TOP] + 1].copy(), st.changes[:0], st.touched[:2], st.evidence[:1])
 
     with (
         mock.patch.multiple(state, _FIRST_TABLE=2, _FIRST_HEAP=1),

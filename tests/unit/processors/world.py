@@ -112,7 +112,7 @@ def raw_state(words: int = 1 << 18, **tags: str) -> tuple[State, I64]:
     st = new_state(g, 1 << 20)
     m = np.zeros(int(st.m[L.R_TOP]) + words, np.int64)
     m[: st.m[L.R_TOP]] = st.m[: st.m[L.R_TOP]]
-    return make_room(State(m, m.view(np.int32), m.view(np.uint8), st.changes, st.touched), g), g
+    return make_room(State(m, m.view(np.int32), m.view(np.uint8), st.changes, st.touched, st.evidence), g), g
 
 
 def key_of(customer: bytes) -> tuple[np.int64, np.ndarray[tuple[int], np.dtype[np.uint8]]]:

@@ -1,0 +1,174 @@
+"""The clauses of a rule set: the smallest parts of its conditions that are true or false by themselves.
+
+A change names the clauses that decided it by their numbers, which hold for one rule version, with their values. So
+this is what readers look the numbers up in, and what the engine's tables of them are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from processors import evidence as E
+from processors.rules import tree as T
+from processors.rules.conditions import unit_of
+from processors.rules.depend import before_in_group
+from processors.rules.dump import dump, dump_number
+from processors.rules.parts import nodes_of, parts_of
+from processors.rules.walk import entry_conditions, within_group
+from processors.rules.windows import pane_ms_of
+from processors.step import UNIT_TEXT
+
+Constant = float | str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What stands on one side of a comparison, if it is no constant."""
+
+    sort: int
+    """As evidence.py has it: E.NONE and those behind it."""
+    expr: T.Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause of one tag."""
+
+    tag: str
+    part: str
+    """Key of the tag's YAML in which it stands: `when`, `leave`, `score`, or `tier[i]`."""
+    expr: T.Expr
+    value: Side
+    against: Side
+    constant: Constant | None
+    """What its value is compared with, where that is a constant; a list's texts, or its numbers as texts."""
+    window_ms: int | None
+    """Length of the longest window of its value; 0 of `ever`; None if it has none."""
+    pane_ms: int
+
+    @property
+    def text(self) -> str:
+        """The clause as it reads."""
+        return dump(self.expr)
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """The texts with which it compares."""
+        if isinstance(self.constant, str):
+            return (self.constant,)
+        return self.constant if isinstance(self.constant, tuple) else ()
+
+    def window_at(self, at_ms: int) -> tuple[int | None, int | None]:
+        """Start and end (ms) of its window at an instant: from the start of the oldest pane that it may hold."""
+        if self.window_ms is None:
+            return None, None
+        if self.window_ms == 0:
+            return None, at_ms
+        return (at_ms - self.window_ms) // self.pane_ms * self.pane_ms, at_ms
+
+
+def _clauses_in(expr: T.Expr) -> Iterator[T.Expr]:
+    """What logic joins, left to right."""
+    if isinstance(expr, T.And | T.Or | T.Not):
+        for part in parts_of(expr):
+            yield from _clauses_in(part)
+    else:
+        yield expr
+
+
+def _side(expr: T.Expr, *, is_text: bool) -> Side:
+    if not is_text:
+        return Side(E.NUMBER, expr)
+    return Side(E.HELD if isinstance(expr, T.ProfileRef | T.Top) else E.NAMED, expr)
+
+
+def _is_text(expr: T.Expr) -> bool:
+    """Whether a value is a text, wherever it stands; an attribute may be one."""
+    return isinstance(expr, T.Text) or (not isinstance(expr, T.ProfileRef) and unit_of(expr) == UNIT_TEXT)
+
+
+def _constant(expr: T.Expr) -> Constant | None:
+    match expr:
+        case T.Number(number):
+            return float(number)
+        case T.Text(text):
+            return text
+    return None
+
+
+def _sides(expr: T.Expr) -> tuple[Side, Side, Constant | None]:
+    """(value, what it is compared with, that as a constant)."""
+    match expr:
+        case T.Compare(_, (T.Number() | T.Text()) as left, right):
+            return _sides(T.Compare("==", right, left))
+        case T.Compare(_, T.TagRef() as left, T.Text(level)):
+            return Side(E.LEVEL, left), Side(E.NONE), level
+        case T.Compare(_, left, right):
+            known = [side for side in (left, right) if not isinstance(side, T.ProfileRef)]
+            is_text = all(map(_is_text, known))
+            constant = _constant(right)
+            against = Side(E.NONE) if constant is not None else _side(right, is_text=is_text)
+            return _side(left, is_text=is_text), against, constant
+        case T.Member(left, values):
+            texts = tuple(dump_number(v.value) if isinstance(v, T.Number) else v.value for v in values)
+            of_texts = isinstance(values[0], T.Text)
+            value = Side(E.LEVEL, left) if isinstance(left, T.TagRef) and of_texts else _side(left, is_text=of_texts)
+            return value, Side(E.NONE), texts
+        case T.Present(item):
+            return _side(item, is_text=isinstance(item, T.ProfileRef) or _is_text(item)), Side(E.NONE), None
+        case T.StartsWith(left, T.Text(prefix)):
+            return Side(E.HELD, left), Side(E.NONE), prefix
+        case T.Sequence(negated=True):
+            return Side(E.WAITS, expr), Side(E.NONE), expr.within_ms / 86_400_000
+    return Side(E.TRUTH, expr), Side(E.NONE), None
+
+
+def _window_of(expr: T.Expr) -> int | None:
+    """Length of the longest window in an expression, 0 of `ever`, None if there is none."""
+    lengths: list[int] = []
+    for node in nodes_of(expr):
+        if isinstance(node, T.Trend):
+            lengths.append(2 * (node.item.window_ms or 0))
+        elif isinstance(node, T.Top) or (isinstance(node, T.Aggregate) and node.func != "days_since"):
+            lengths.append(node.window_ms or 0)
+    if not lengths:
+        return None
+    return 0 if 0 in lengths else max(lengths)
+
+
+def _panes_of(expr: T.Expr) -> int:
+    """Length (ms) of the widest panes in an expression."""
+    windows = [n.window_ms for n in nodes_of(expr) if isinstance(n, T.Aggregate | T.Top)]
+    return max(map(pane_ms_of, windows), default=pane_ms_of(None))
+
+
+def _clause(tag: str, part: str, expr: T.Expr) -> Clause:
+    value, against, constant = (Side(E.NUMBER, expr), Side(E.NONE), None) if part == "score" else _sides(expr)
+    return Clause(tag, part, expr, value, against, constant, _window_of(expr), _panes_of(expr))
+
+
+def clauses_by_level(tags: list[T.Tag]) -> list[list[Clause]]:
+    """The clauses of each level of each tag (a `when` and a `score` are one level), then of each tag's own `leave`.
+
+    The tags are as their exclusive groups make them. A clause's number is its place, from 0, through all lists.
+    """
+    levels: list[list[Clause]] = []
+    for tag in tags:
+        if tag.score is not None:
+            levels.append([_clause(tag.id, "score", tag.score)])
+        for place, condition in enumerate(entry_conditions(tag)):
+            part = f"tier[{place}]" if tag.tiers else "when"
+            levels.append([_clause(tag.id, part, expr) for expr in _clauses_in(condition)])
+    leaves = [
+        [_clause(tag.id, "leave", expr) for expr in _clauses_in(tag.leave)] if tag.leave is not None else []
+        for tag in tags
+    ]
+    return levels + leaves
+
+
+def clauses_of(rule_set: T.RuleSet) -> list[Clause]:
+    """All clauses of a rule set, by their numbers."""
+    before = before_in_group(rule_set.tags)
+    tags = [within_group(tag, before[tag.id]) for tag in rule_set.tags]
+    return [clause for each in clauses_by_level(tags) for clause in each]
