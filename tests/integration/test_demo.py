@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "TAGSTREAM_RULES__DIR": str(ROOT / "rules")}
+    return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 def processes_in(home: Path) -> list[str]:

@@ -19,7 +19,7 @@ from streams.rules_dir import read_rules_dir
 from tests.unit.docs.doc_blocks import READMES, ROOT, commands, text_of
 
 PAGE = "docs/tags.md"
-LIBRARY = ROOT / "library"
+LIBRARY = ROOT / "rules"
 PACKS = sorted((ROOT / "packs").glob("*.yaml"))
 FOR_EVERYBODY = {"lifecycle_stage"}
 """Tags that every customer has from the first event on."""
