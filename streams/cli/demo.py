@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,6 +15,9 @@ RATE_AT_MOST = 20_000
 def command(
     seconds: Annotated[
         int | None, typer.Option(min=1, help="End this long after the first change; default: at Ctrl-C.")
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Directory of the rules; default: those in examples/starter.")
     ] = None,
     kafka: Annotated[str | None, typer.Option(help="Use this broker (host:port) instead of starting one.")] = None,
     redis: Annotated[str | None, typer.Option(help="Use this Redis (its URL) instead of starting one.")] = None,
@@ -29,7 +33,7 @@ def command(
 
     # Whoever ends the demo politely wants all that it started to end as well.
     signal.signal(signal.SIGTERM, _interrupt)
-    wishes = Wishes(seconds=seconds, kafka=kafka, redis=redis, yes=yes, rate=rate)
+    wishes = Wishes(seconds=seconds, rules=rules, kafka=kafka, redis=redis, yes=yes, rate=rate)
     with contextlib.suppress(KeyboardInterrupt):
         show(wishes, load().settings, Console(highlight=False), SystemClock())
 

@@ -24,7 +24,7 @@ Visit = Iterator[Action]
 
 CATEGORIES: Final = ("music", "books", "games", "home", "electronics", "clothes")
 CHANNELS: Final = ("web", "app", "wechat")
-REGIONS: Final = ("Beijing", "Shanghai", "Guangzhou", "Chengdu", "Wuhan", "Xi'an")
+REGIONS: Final = ("Beijing", "Shanghai", "Guangdong", "Sichuan", "Hubei", "Shaanxi")
 COMPLAINTS: Final = ("late delivery", "defect", "wrong item", "no answer")
 
 MEAN_EVENTS_PER_VISIT: Final = 7.6
@@ -175,6 +175,7 @@ def first_visit(draw: random.Random, manners: Manners) -> Visit:
     """Somebody new: looks around, and often leaves a profile."""
     if draw.random() < 0.5:
         attributes = {"region": draw.choice(REGIONS), "source": draw.choice(("search", "referral", "advert"))}
+        attributes |= {"sex": draw.choice(("female", "male")), "birthday": _birthday(draw)}
         yield _pause(draw, 5), "profile", {"attributes": attributes}
     yield from shop_around(draw, manners)
 
@@ -200,7 +201,7 @@ def answer_campaign(draw: random.Random, manners: Manners) -> Visit:
 
 def change_profile(draw: random.Random, manners: Manners) -> Visit:
     """Moves house, or changes their mind about being written to. None takes an attribute away."""
-    change = draw.choice(({"region": draw.choice(REGIONS)}, {"consent.email": draw.choice(("yes", None))}))
+    change = draw.choice(({"region": draw.choice(REGIONS)}, {"consent_email": draw.choice(("yes", None))}))
     yield _pause(draw, 5), "profile", {"attributes": change}
 
 
@@ -237,6 +238,10 @@ def _survey(manners: Manners, satisfaction: int) -> dict[str, Any]:
 def _pause(draw: random.Random, mean_s: float) -> int:
     """Milliseconds to the next action: one second at least, as nobody clicks faster."""
     return 1000 + int(draw.expovariate(1 / (mean_s - 1)) * 1000)
+
+
+def _birthday(draw: random.Random) -> str:
+    return f"{draw.randrange(1955, 2008)}-{draw.randrange(1, 13):02}-{draw.randrange(1, 29):02}"
 
 
 def _price_cents(draw: random.Random, manners: Manners) -> int:

@@ -23,7 +23,7 @@ from streams.changes_feed import ChangesFeed
 from streams.clock import Clock
 from streams.demo.generator import Shop
 from streams.demo.hints import where_to_look
-from streams.demo.history import Past, load, read_past
+from streams.demo.history import CDNOW, Past, load, read_past
 from streams.demo.live import LiveStream, producer_for
 from streams.demo.offline import show_replay
 from streams.demo.pipeline import Pipeline, environment
@@ -42,6 +42,8 @@ FIRST_CHANGE_WITHIN_MS: Final = 240_000
 WAIT_S: Final = 0.02
 """For the next change; this is also how evenly the live events are sent, since one thread does both."""
 CANNOT_RUN_HERE: Final = ("TS-C201", "TS-C202")
+STARTER: Final = CDNOW.with_name("starter")
+"""A few tags, which have caught up with the history within seconds; those of the library need a minute."""
 SEED: Final = 20_240_229
 """Any number: two demos show the same shop."""
 
@@ -52,6 +54,8 @@ class Wishes:
 
     seconds: int | None
     """Ends this long after the first change; None: when interrupted."""
+    rules: Path | None
+    """Directory of the rules; None: the starter's."""
     kafka: str | None
     """Addresses of a broker; None: start one."""
     redis: str | None
@@ -67,8 +71,9 @@ def show(wishes: Wishes, settings: Settings, console: Console, clock: Clock) -> 
 
     Raises TagstreamError: RuleErrors for unusable rules, TS-C301 to TS-C303, and those of the servers it starts.
     """
-    rules = settings.rules
-    rule_set = load_rules(read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency)
+    rules, directory = settings.rules, wishes.rules or STARTER
+    files = read_rules_dir(directory)
+    rule_set = load_rules(files, time_zone=rules.time_zone, default_currency=rules.default_currency)
     past = read_past(clock.wall_ms())
     run_dir = new_run_directory()
     with ExitStack() as held:
@@ -80,9 +85,9 @@ def show(wishes: Wishes, settings: Settings, console: Console, clock: Clock) -> 
             if error.code not in CANNOT_RUN_HERE:
                 raise
             console.print(f"{error.code}: {error.message}. {error.cure}", style="yellow", soft_wrap=True)
-            show_replay(past, rules.dir, run_dir, clock.wall_ms(), console, labels_of(rule_set))
+            show_replay(past, directory, run_dir, clock.wall_ms(), console, labels_of(rule_set))
             return
-        _Demo(wishes, settings, place, run_dir, console, clock).run(held, past, labels_of(rule_set))
+        _Demo(wishes, directory, place, run_dir, console, clock).run(held, past, labels_of(rule_set))
     if not place.owns_kafka:
         console.print(f"The topics {place.kafka.topic_prefix}* stay on {place.kafka.bootstrap}.", soft_wrap=True)
 
@@ -104,10 +109,10 @@ class _Scene:
 
 class _Demo:
     def __init__(
-        self, wishes: Wishes, settings: Settings, place: Place, run_dir: Path, console: Console, clock: Clock
+        self, wishes: Wishes, rules_dir: Path, place: Place, run_dir: Path, console: Console, clock: Clock
     ) -> None:
         self._wishes = wishes
-        self._rules_dir = settings.rules.dir
+        self._rules_dir = rules_dir
         self._place = place
         self._run_dir = run_dir
         self._console = console

@@ -29,7 +29,7 @@ from tests.integration.story import START_MS, story
 from tests.oracle.event import Command
 from tests.oracle.oracle import DAY_MS, Event
 
-STARTER_RULES = sorted((ROOT / "rules").glob("*.yaml"))
+STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))
 
 GOOD: dict[str, Any] = {"event_id": "e", "customer_id": "c", "event_time": START_MS}
 AVRO = {event_type: as_avro(Event(event_type, "e", "c", START_MS, START_MS)) for event_type in EVENT_TYPES}

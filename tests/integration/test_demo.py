@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "TAGSTREAM_RULES__DIR": str(ROOT / "rules")}
+    return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 def processes_in(home: Path) -> list[str]:
@@ -111,3 +111,16 @@ def test_without_java_and_docker_the_demo_says_so_and_replays_the_same_history(t
     entered = re.search(r"69,659 purchases: tags entered ([\d,]+)", ran.stdout)
     assert entered is not None, ran.stdout
     assert int(entered[1].replace(",", "")) > 23_570
+
+
+@pytest.mark.timeout(WITHIN_S)
+def test_the_demo_takes_other_rules(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    when = "  when: count(purchase, ever) >= 1"
+    (rules / "buyer.yaml").write_text(f"- tag: buyer\n  name: Buyer\n  class: static\n  category: base\n{when}\n")
+    lacking = environment() | {"PATH": str(tmp_path)}
+    command = [*COMMAND, "--seconds", "1", "--rules", str(rules)]
+    ran = subprocess.run(command, cwd=tmp_path, env=lacking, capture_output=True, text=True, timeout=WITHIN_S)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "69,659 purchases: tags entered 23,570 · changed 0 · left 0" in ran.stdout

@@ -28,6 +28,7 @@ from tests.oracle.generate import Knobs, SeededChoices
 from tests.oracle.oracle import Event
 from tests.oracle.text import to_yaml
 
+STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))
 EVENTS = 900
 CUSTOMERS = 30
 
@@ -41,7 +42,7 @@ def random_rules(seed: int, prefix: str) -> str:
 def test_what_three_producers_send_becomes_the_tags_that_the_oracle_says(
     pipeline: Pipeline, redis_client: redis.Redis
 ) -> None:
-    pipeline.write_rules(*sorted((ROOT / "rules").glob("*.yaml")), random_rules(5, "a_"), random_rules(9, "b_"))
+    pipeline.write_rules(*STARTER_RULES, random_rules(5, "a_"), random_rules(9, "b_"))
     rules = pipeline.rules()
     events = story(rules, 3, EVENTS, CUSTOMERS)
     ids = {event_type: 40 + place for place, event_type in enumerate(EVENT_TYPES)}

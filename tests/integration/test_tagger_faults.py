@@ -22,7 +22,7 @@ from tests.integration.pipeline import ROOT, Pipeline, kill, oracle_change, tags
 from tests.integration.story import story
 from tests.oracle.oracle import Event, OracleChange
 
-STARTER_RULES = sorted((ROOT / "rules").glob("*.yaml"))
+STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))
 
 SMALL_STEPS = {
     # Many transactions, so that a kill meets one, and timers that are left over from step to step.
