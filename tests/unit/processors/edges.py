@@ -78,7 +78,8 @@ def assert_flips_of_each(
     end_ms = max(times, default=DAY) + 2 * HOUR + 2 if until_ms is None else until_ms
     late = _world(tags, zone)
     late.step(*history, to_ms=end_ms)
-    assert _flips_of_each(late, expected) == {key: list(flips) for key, flips in expected.items()}
+    found, wanted = _flips_of_each(late, expected), {key: list(flips) for key, flips in expected.items()}
+    assert found == wanted, f"in one step {found}, not {wanted}"
     live = _world(tags, zone)
     waiting = list(history)
     for look_ms in sorted({at_ms + off for at_ms in times for off in (-1, 0, 1)}):
@@ -86,7 +87,8 @@ def assert_flips_of_each(
         waiting = waiting[len(due) :]
         live.step(*due, to_ms=look_ms)
         so_far = {key: [flip for flip in flips if flip[1] <= look_ms] for key, flips in expected.items()}
-        assert _flips_of_each(live, expected) == so_far, f"looked at {look_ms}"
+        found = _flips_of_each(live, expected)
+        assert found == so_far, f"by {look_ms} {found}, not {so_far}"
 
 
 def assert_flips(
