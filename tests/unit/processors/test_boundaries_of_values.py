@@ -1,4 +1,4 @@
-"""Edges of values that are more than there or not: assignments by their term, scores by their step, sets by their limit.
+"""Edges of values that are more than there or not: an assignment's term, the step of a score, the limit of a set.
 
 What is expected is worked out from docs/rules.md.
 """
