@@ -204,6 +204,11 @@ def forget(m, g, evidence):  # type: ignore[no-untyped-def]
     m[L.R_OUT_EVIDENCE] = FIRST
 
 
+def number_of(word: int) -> float | None:
+    """The number that a word is, None if it is missing."""
+    return None if word == NO_NUMBER else float(np.int64(word).view(np.float64))
+
+
 def texts_in(evidence: NDArray[np.int64], g: NDArray[np.int64]) -> set[int]:
     """The texts that a step's evidence names."""
     items = items_in(evidence)

@@ -23,6 +23,9 @@ def command(
     directory: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Directory of the rules; default: the setting rules.dir.")
     ] = None,
+    conditions: Annotated[
+        bool, typer.Option("--conditions", help="List the conditions with the numbers by which changes name them.")
+    ] = False,
     config: Annotated[Path | None, typer.Option("--config", help="File of settings.")] = None,
 ) -> None:
     """Check rules and run their examples. Exit code 0: usable, 1: errors. Warnings change nothing."""
@@ -49,6 +52,8 @@ def command(
     show_problems(console, loaded.warnings, "yellow")
     failures = [] if loaded.rule_set is None else _run_examples(loaded.rule_set)
     _show_failures(console, failures)
+    if conditions and loaded.rule_set is not None:
+        _list_conditions(console, loaded.rule_set)
     _summarise(console, loaded, len(files), failures)
     if loaded.errors or failures:
         raise typer.Exit(EXIT_ERRORS)
@@ -105,6 +110,19 @@ def _show_failures(console: Console, failures: Sequence[Failure]) -> None:
             console.print(Text(f"    {line}", style="red" if line.startswith("!") else ""))
         console.print(Text("\n".join(cure)))
         console.print()
+
+
+def _list_conditions(console: Console, rule_set: RuleSet) -> None:
+    """A line for each: number, tag, where it stands, and how it reads."""
+    from processors.rules.clauses import clauses_of
+
+    clauses = clauses_of(rule_set)
+    tag = max((len(clause.tag) for clause in clauses), default=0)
+    part = max((len(clause.part) for clause in clauses), default=0)
+    for number, clause in enumerate(clauses):
+        line = f"{number:>{len(str(len(clauses)))}}  {clause.tag:<{tag}}  {clause.part:<{part}}  {clause.text}"
+        console.print(line, markup=False)
+    console.print()
 
 
 def _summarise(console: Console, loaded: Loaded, files: int, failures: Sequence[Failure]) -> None:

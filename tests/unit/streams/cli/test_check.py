@@ -50,13 +50,13 @@ def left_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return offset_ms
 
 
-def run(tmp_path: Path, rules: str) -> Result:
+def run(tmp_path: Path, rules: str, *options: str) -> Result:
     directory = tmp_path / "rules"
     directory.mkdir(exist_ok=True)
     (directory / "r.yaml").write_text(rules, encoding="utf-8")
     app = typer.Typer()
     app.command()(check.command)
-    return CliRunner().invoke(app, ["rules"], catch_exceptions=False)
+    return CliRunner().invoke(app, ["rules", *options], catch_exceptions=False)
 
 
 def test_good_rules_end_with_0_and_are_summed_up_by_category(tmp_path: Path, left_at: list[int]) -> None:
@@ -69,6 +69,16 @@ def test_good_rules_end_with_0_and_are_summed_up_by_category(tmp_path: Path, lef
         ["value", "1", "1", "0"],
     ]
     assert "2 tags in 1 file, 0 warnings, 1 example run." in result.output
+
+
+def test_conditions_are_listed_by_the_numbers_that_changes_name_them_by(tmp_path: Path, left_at: list[int]) -> None:
+    result = run(tmp_path, GOOD, "--conditions")
+    assert result.output.splitlines()[:4] == [
+        "0  buyer  tier[0]  count(purchase, 30d) > 5",
+        "1  buyer  tier[1]  count(purchase, 30d) > 0",
+        "2  seen   when     count(browse, 1d) > 0",
+        "",
+    ]
 
 
 def test_all_errors_are_shown_with_code_place_source_caret_and_cure(tmp_path: Path, left_at: list[int]) -> None:
