@@ -20,6 +20,9 @@ from processors.rules.walk import entry_conditions, within_group
 from processors.rules.windows import pane_ms_of
 from processors.step import UNIT_TEXT
 
+SCORE: Final = "score"
+"""The part that has a number where others have conditions."""
+
 Constant = float | str | tuple[str, ...]
 
 EVER: Final = 0
@@ -43,6 +46,8 @@ class Clause:
     part: str
     """Key of the tag's YAML in which it stands: `when`, `leave`, `score`, or `tier[i]`."""
     expr: T.Expr
+    negated: bool
+    """Whether it stands under a `not`, so that the rule wants it to be false."""
     value: Side
     against: Side
     constant: Constant | None
@@ -73,13 +78,13 @@ class Clause:
         return (at_ms - self.window_ms) // self.pane_ms * self.pane_ms, at_ms
 
 
-def _clauses_in(expr: T.Expr) -> Iterator[T.Expr]:
-    """What logic joins, left to right."""
+def _clauses_in(expr: T.Expr, *, negated: bool = False) -> Iterator[tuple[T.Expr, bool]]:
+    """What logic joins, left to right, and whether it stands there negated."""
     if isinstance(expr, T.And | T.Or | T.Not):
         for part in parts_of(expr):
-            yield from _clauses_in(part)
+            yield from _clauses_in(part, negated=negated != isinstance(expr, T.Not))
     else:
-        yield expr
+        yield expr, negated
 
 
 def _side(expr: T.Expr, *, is_text: bool) -> Side:
@@ -140,12 +145,12 @@ def _windows_of(expr: T.Expr) -> Iterator[tuple[int, int]]:
         yield EVER if expr.window_ms is None else expr.window_ms, pane_ms_of(expr.window_ms)
 
 
-def _clause(tag: str, part: str, expr: T.Expr) -> Clause:
-    value, against, constant = (Side(E.NUMBER, expr), Side(E.NONE), None) if part == "score" else _sides(expr)
+def _clause(tag: str, part: str, expr: T.Expr, negated: bool = False) -> Clause:
+    value, against, constant = (Side(E.NUMBER, expr), Side(E.NONE), None) if part == SCORE else _sides(expr)
     windows = sorted(_windows_of(expr))
     none: tuple[int | None, int] = None, pane_ms_of(None)
     window_ms, pane_ms = windows[0 if windows[0][0] == EVER else -1] if windows else none
-    return Clause(tag, part, expr, value, against, constant, window_ms, pane_ms)
+    return Clause(tag, part, expr, negated, value, against, constant, window_ms, pane_ms)
 
 
 def clauses_by_level(tags: list[T.Tag]) -> list[list[Clause]]:
@@ -156,12 +161,12 @@ def clauses_by_level(tags: list[T.Tag]) -> list[list[Clause]]:
     levels: list[list[Clause]] = []
     for tag in tags:
         if tag.score is not None:
-            levels.append([_clause(tag.id, "score", tag.score)])
+            levels.append([_clause(tag.id, SCORE, tag.score)])
         for place, condition in enumerate(entry_conditions(tag)):
             part = f"tier[{place}]" if tag.tiers else "when"
-            levels.append([_clause(tag.id, part, expr) for expr in _clauses_in(condition)])
+            levels.append([_clause(tag.id, part, *each) for each in _clauses_in(condition)])
     leaves = [
-        [_clause(tag.id, "leave", expr) for expr in _clauses_in(tag.leave)] if tag.leave is not None else []
+        [_clause(tag.id, "leave", *each) for each in _clauses_in(tag.leave)] if tag.leave is not None else []
         for tag in tags
     ]
     return levels + leaves

@@ -126,12 +126,15 @@ SIDE_SORT: Final = 61
 """Two for each clause, its value and what that is compared with: what it is (clauses.py); then its program."""
 SIDE_START: Final = 62
 SIDE_END: Final = 63
-TAG_FORECAST: Final = 64
+CLAUSE_START: Final = 64
+"""Program of each clause, by which it is true or false; empty for the number of a score."""
+CLAUSE_END: Final = 65
+TAG_FORECAST: Final = 66
 """1 for tags whose changes say when they will flip."""
-TAG_HOLDOUT: Final = 65
+TAG_HOLDOUT: Final = 67
 """Share of customers held out, of 2^53; -1 if the tag holds nobody out. Then what makes the draw the tag's own."""
-TAG_SALT: Final = 66
-TABLES: Final = 67
+TAG_SALT: Final = 68
+TABLES: Final = 69
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1

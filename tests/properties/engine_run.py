@@ -72,7 +72,7 @@ class EngineRun:
                     *(c.origin, *split_cause(c.cause)),  # type: ignore[arg-type]
                 )
             )
-            result.reasons.append(tuple(self._seen(each) for each in c.evidence))
+            result.reasons.append(tuple(seen_of(self.clauses, each) for each in c.evidence))
             tags = result.tags.setdefault(c.customer_id, {})
             tags.pop(c.tag, None)
             if c.after is not None:
@@ -80,14 +80,16 @@ class EngineRun:
         result.tags = {customer: tags for customer, tags in result.tags.items() if tags}
         return result
 
-    def _seen(self, evidence: records.Evidence) -> Seen:
-        expr = self.clauses[evidence.condition].expr
-        value, threshold = told(evidence.value), told(evidence.threshold)
-        return Seen(expr, evidence.key, value, threshold, evidence.window_start, evidence.window_end)
-
     def numbers(self) -> tuple[list[tuple[object, ...]], list[int], int, int]:
         """All of it, to be compared with another run."""
         return [astuple(c) for c in self.changes], list(self.outcomes.values()), self.digest, self.seq
+
+
+def seen_of(clauses: list[Clause], evidence: records.Evidence) -> Seen:
+    """A change's evidence in the oracle's words."""
+    value, threshold = told(evidence.value), told(evidence.threshold)
+    expr = clauses[evidence.condition].expr
+    return Seen(expr, evidence.key, value, threshold, evidence.window_start, evidence.window_end)
 
 
 def new_decoder(rule_set: RuleSet) -> Decoder:
