@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+FILE_COLUMNS = 240
+"""Where the answer goes into a file or a pipe: conditions are long, and nobody wants them broken there."""
+
 
 def command(
     customer: Annotated[str, typer.Argument(help="The customer's id.")],
@@ -52,4 +55,5 @@ def command(
     if json:
         typer.echo(orjson.dumps(as_record(answer)))
     else:
-        show(Console(highlight=False), answer)
+        is_terminal = Console().is_terminal
+        show(Console(highlight=False, width=None if is_terminal else FILE_COLUMNS), answer)

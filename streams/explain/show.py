@@ -62,12 +62,12 @@ def _in_full(answer: Answer, standing: Standing) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     facts.add_row("tag", Text.assemble((standing.tag.id, "bold"), f"  {_names(standing.tag.name)}"))
     for place, word in enumerate(standing.words):
-        facts.add_row("value" if place == 0 else "beneath", _word(word, standing.at))
+        facts.add_row("value" if place == 0 else "beneath", _word(word))
     if answer.redis is not None:
         facts.add_row("in Redis", answer.redis)
     facts.add_row("next flip", _flip(standing.next_flip, standing.at))
     for waiting in standing.waiting:
-        facts.add_row("waiting", _waiting(waiting, standing.at))
+        facts.add_row("waiting", _waiting(waiting))
     blocks: list[RenderableType] = [facts]
     if standing.conditions:
         blocks += [Text("\nconditions", style="bold"), Padding(_conditions(standing), INDENT)]
@@ -89,7 +89,7 @@ def _conditions(standing: Standing) -> Table:
             Text(mark, style=style),
             Text(condition.expression),
             Text(_seen(condition), style=style),
-            Text(_since(condition, standing.at), style="dim"),
+            Text(_since(condition), style="dim"),
         )
         before = place
     return table
@@ -107,7 +107,7 @@ def _seen(condition: Condition) -> str:
     value, threshold = condition.seen.value, condition.seen.threshold
     told = f"is {_plain(value)}" if value is not None else "is missing"
     if isinstance(value, bool):
-        told = "is there" if value else "is not there"
+        told = "yes" if value else "no"
     if _is_number(value) and _is_number(threshold):
         told += f", {'by' if condition.holds else 'off by'} {_plain(abs(value - threshold))}"  # type: ignore[operator]
     elif threshold is not None and condition.holds is False and not isinstance(threshold, tuple | str):
@@ -123,13 +123,13 @@ def _plain(value: Value | None) -> str:
     return f"{value:.10g}" if isinstance(value, float) else shown_value(value)
 
 
-def _since(condition: Condition, at: int) -> str:
+def _since(condition: Condition) -> str:
     """From when on the window counts."""
     start = condition.seen.window_start
-    return "" if start is None else f"since {_time(start)}"
+    return "" if start is None else f"since {_time(start).removesuffix(':00.000')}"
 
 
-def _word(word: Word, at: int) -> str:
+def _word(word: Word) -> str:
     value = "absent" if word.value is None else shown_value(word.value)
     until = "" if word.until is None else f", until {_time(word.until)}"
     return f"{value}, {_BY[word.by]}{until}"
@@ -143,7 +143,7 @@ def _flip(flip: NextFlip, at: int) -> str:
     return f"{_time(flip)}, in {shown_delay(flip - at)}"
 
 
-def _waiting(waiting: Waiting, at: int) -> str:
+def _waiting(waiting: Waiting) -> str:
     until = "" if waiting.until is None else f" {_time(waiting.until)}"
     to = shown_value(waiting.to)
     return {
