@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 EXIT_ERRORS = 1
 
+SHOWN_UNUSED = 12
+"""Tags named of those that nobody is known to use; how many there are says more."""
+
 
 def command(
     directory: Annotated[
@@ -130,6 +133,7 @@ def _summarise(console: Console, loaded: Loaded, files: int, failures: Sequence[
     from rich.table import Table
 
     from processors.rules.tag_reader import CATEGORIES
+    from processors.rules.unused import unused
 
     rule_set = loaded.rule_set
     counts = f"{_number(files, 'file')}, {_number(len(loaded.warnings), 'warning')}"
@@ -149,6 +153,11 @@ def _summarise(console: Console, loaded: Loaded, files: int, failures: Sequence[
     failed = f", {len(failures)} failed" if failures else ""
     console.print(f"{_number(len(rule_set.tags), 'tag')} in {counts}, {_number(run, 'example')} run{failed}.")
     console.print(f"Rule version {rule_set.version}, text {rule_set.text_hash}.")
+    alone = unused(rule_set)
+    if alone:
+        more = f" and {len(alone) - SHOWN_UNUSED} more" if len(alone) > SHOWN_UNUSED else ""
+        names = ", ".join(alone[:SHOWN_UNUSED])
+        console.print(f"No other tag asks for these, and they have no owner: {names}{more}.", markup=False)
 
 
 def _number(count: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,29 @@ def test_conditions_are_listed_by_the_numbers_that_changes_name_them_by(tmp_path
         "2  seen   when     count(browse, 1d) > 0",
         "",
     ]
+
+
+def test_tags_that_nobody_is_known_to_use_are_named(tmp_path: Path, left_at: list[int]) -> None:
+    told = "No other tag asks for these, and they have no owner: "
+    assert run(tmp_path, GOOD).output.splitlines()[-1] == told + "buyer, seen."
+    rules = GOOD.replace("count(purchase, 30d) > 5", 'tag("seen")').replace("name: Buyer", "name: Buyer\n  owner: Ann")
+    assert told not in run(tmp_path, rules).output
+    many = GOOD + "".join(
+        f"- {{tag: t{n}, name: T, class: dynamic, category: value, when: 'count(browse, {n}h) > 1'}}\n"
+        for n in range(10, 30)
+    )
+    assert run(tmp_path, many).output.splitlines()[-1].endswith(", t18, t19 and 10 more.")
+
+
+def test_a_review_is_held_against_the_date_in_the_rules_zone(
+    tmp_path: Path, left_at: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = GOOD.replace("name: Buyer", "name: Buyer\n  review_by: 2030-01-31")
+    evening = datetime(2030, 1, 31, 20, tzinfo=UTC).timestamp() * 1_000
+    monkeypatch.setattr("streams.clock.SystemClock.wall_ms", lambda self: int(evening))
+    assert "TS-R906" not in run(tmp_path, rules).output
+    monkeypatch.setenv("TAGSTREAM_RULES__TIME_ZONE", "Asia/Shanghai")
+    assert "TS-R906" in run(tmp_path, rules).output, "there it is February already"
 
 
 def test_all_errors_are_shown_with_code_place_source_caret_and_cure(tmp_path: Path, left_at: list[int]) -> None:
