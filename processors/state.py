@@ -41,6 +41,7 @@ def _of(m: I64, changes: I64, touched: I64, why: I64) -> State:
 def _reserve(m: I64, words: int) -> int:
     """Take `words` zeroed words of fresh memory. Returns the first."""
     at = int(m[L.R_TOP])
+    m[at : at + words] = 0  # a forecast may have been made there
     m[L.R_TOP] = at + words
     return at
 
