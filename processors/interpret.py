@@ -529,10 +529,10 @@ def push_value(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
 
 @jit
 def real_value(m):  # type: ignore[no-untyped-def]
-    """(whether there is one, the double nearest to it) of the value at the bottom of the stack."""
+    """(whether there is one, the double nearest to it) of the value at the bottom of the stack. Zero has no sign."""
     if m[L.R_STACK + 1] == MISSING:
         return False, 0.0
-    return True, _real(m, L.R_STACK)
+    return True, _real(m, L.R_STACK) + 0.0
 
 
 @hot
