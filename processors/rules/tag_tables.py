@@ -164,7 +164,9 @@ def read_tables(tags: list[T.Tag], table: SeriesTable, code: Code, conditions: C
                     eager |= fading.reads
         # time since something passes its bound without anything leaving: that is looked at for each customer alike
         eager |= {read for read in found if read.metric < 0}
-    of_series = [sorted(read for read in eager if read.series == i) for i in range(len(table.series))]
+    of_series: list[list[Read]] = [[] for _ in table.series]
+    for read in sorted(eager):
+        of_series[read.series].append(read)
     reads = [read for group in (*of_tags, *of_series) for read in group]
     return {
         G.TAG_READS: firsts(len(group) for group in of_tags),
