@@ -25,7 +25,7 @@ from processors import layout as L
 from processors.arena import wide
 from processors.hashing import U, mix64
 from processors.jit import hot, inline, jit, stay_apart
-from processors.marks import mark, mark_readers
+from processors.marks import mark, mark_readers, take_first
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -110,22 +110,11 @@ def evaluate(m, m32, g, changes, touched, evidence, row, now, event, happened): 
         tagstate.mark_pending(m, m32, g, row, now, happened)
     m[L.R_NOW] = now
     places.note(m, m32, g, row)
-    first = m[L.R_TODO]
-    for w in range(first, first + (g[G.TAG_COUNT] >> 6) + 1):
-        bits = U(m[w])
-        rank = (w - first) << 6
-        while bits != U(0):
-            if bits & U(0xFF) == U(0):
-                bits >>= U(8)
-                rank += 8
-                continue
-            if bits & U(1) != U(0):
-                m[w] &= ~(np.int64(1) << (rank & 63))
-                _evaluate_one(m, m32, g, changes, touched, evidence, row, look(g, G.RANKED_TAGS, rank), now, event)
-                # it may have marked tags of a greater rank
-                bits = U(m[w]) >> U(rank & 63)
-            bits >>= U(1)
-            rank += 1
+    rank = take_first(m)
+    while rank >= 0:
+        # it may mark tags of greater ranks
+        _evaluate_one(m, m32, g, changes, touched, evidence, row, look(g, G.RANKED_TAGS, rank), now, event)
+        rank = take_first(m)
     places.forget(m, m32, g, row)
 
 

@@ -240,7 +240,7 @@ R_LATE_TIMERS: Final = 28
 R_OUT_CHANGES: Final = 29
 R_OUT_TOUCHED: Final = 30
 R_TODO: Final = 31
-"""First word of the bitmap of tags to evaluate."""
+"""First word of the bitmaps of tags to evaluate (marks.py)."""
 R_COUNTS: Final = 32
 """First of the outcome counters of the step, by `Outcome`."""
 R_NOW: Final = 40

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors import dedupe, evidence, id_table
 from processors import layout as L
+from processors.marks import todo_words
 from processors.room import room_needed
 from processors.rules import program as G
 from processors.timers import HEAP_WORDS, SLOTS
@@ -58,7 +59,7 @@ _FIRST_HEAP = 1024
 
 def new_state(g: I64, dedupe_max_ids: int) -> State:
     """An empty partition for the rules `g` that remembers up to `dedupe_max_ids` event ids."""
-    todo = (int(g[G.TAG_COUNT]) >> 6) + 1
+    todo = todo_words(int(g[G.TAG_COUNT]))
     present = (3 * int(g[G.TAG_COUNT]) >> 6) + 1
     series = int(g[G.SERIES_COUNT])
     fixed = (

@@ -20,8 +20,8 @@ CODE: Final = 0
 """Instructions of five words, see interpret.py."""
 TEXT_AT: Final = 1
 """First byte of each constant text in `texts`."""
-TYPE_FILTERS: Final = 2
-"""First of the filters of each event type."""
+TYPE_OPEN: Final = 2
+"""First of the filters (in CANDIDATES) of each event type that are put to each of its events (filter_index.py)."""
 TYPE_SERIES: Final = 3
 """Number of series of each event type, and words of all their cells."""
 TYPE_WORDS: Final = 4
@@ -131,7 +131,21 @@ TAG_FORECAST: Final = 64
 TAG_HOLDOUT: Final = 65
 """Share of customers held out, of 2^53; -1 if the tag holds nobody out. Then what makes the draw the tag's own."""
 TAG_SALT: Final = 66
-TABLES: Final = 67
+CANDIDATES: Final = 67
+"""Filters: the open ones, and those that are found by the value of a field."""
+TYPE_INDEXES: Final = 68
+"""First of the indexed fields of each event type."""
+INDEX_FIELD: Final = 69
+INDEX_IS_TEXT: Final = 70
+INDEX_SLOTS: Final = 71
+"""First of the slots of each indexed field, a power of two of them."""
+SLOTS: Final = 72
+"""Three words a slot: a whole number or the hash of a text, and the range in CANDIDATES of the filters that may pass
+events with it; an end of 0 if the slot is empty."""
+SLOT_WORDS: Final = 3
+FILTER_MATCHES: Final = 73
+"""1 for filters of which a series is a match."""
+TABLES: Final = 74
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1
