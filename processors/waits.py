@@ -1,18 +1,20 @@
 """When time alone may change something of a customer: lower bounds, from what their cells and tags read.
 
-A read is a window whose value may fall, a time since the last event that grows, a sequence that waits, a birthday, a
-score that moves, or a comparison in which a time stands in a ratio, which is tried out (rules/reads.py writes them,
-program.py has the tables).
+A read is a window whose value may fall, a time since the last event that grows, up to a constant, a value or another
+such time, a sequence that waits, a birthday, a score that moves, or a comparison in which a time stands in a ratio,
+which is tried out (rules/reads.py writes them, program.py has the tables).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from processors import attributes, distinct, scores, series
 from processors import layout as L
 from processors.arena import wide
-from processors.interpret import holds, waiting_since
+from processors.interpret import EQ, GE, GT, compare, holds, push_value, real_value, stands, time_of, waiting_since
 from processors.jit import inline, jit, stay_apart
 from processors.rules import program as G
 from processors.rules.program import look
@@ -24,9 +26,15 @@ TRY_MS: Final = 1 << 36
 
 
 @inline
+def _newest(m, at, window):  # type: ignore[no-untyped-def]
+    """Time of the last event of a cell, 0 if there was none."""
+    return m[at + L.CELL_WINDOWS + window * L.WINDOW_WORDS]
+
+
+@inline
 def _reaches(m, at, window, length):  # type: ignore[no-untyped-def]
     """When the time since the last event reaches `length` (ms), FAR if that is over or there was none."""
-    since = m[at + L.CELL_WINDOWS + window * L.WINDOW_WORDS]
+    since = _newest(m, at, window)
     due = L.FAR
     if since != 0 and since + length > m[L.R_NOW]:
         due = since + length
@@ -91,6 +99,61 @@ def _turns(m, m32, g, row, program):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _outgrows(m, m32, g, row, at, i):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which the time since the cell's last event reaches the value of the instruction at `i`,
+    or passes it if it is equal by now: after that it only moves away."""
+    now = m[L.R_NOW]
+    since = _newest(m, at, g[i + 2])
+    push_value(m, m32, g, g[i + 3], g[i + 4], row)
+    there, days = real_value(m)
+    due = now + TRY_MS
+    if since == 0 or not there or stands(m, GT, since, now):
+        return due
+    if stands(m, EQ, since, now):
+        # the next millisecond of a time that has begun; two of them never are the same double
+        return max(now, since) + 1
+    if days * L.DAY_MS < np.float64(due - since):
+        # a product is one rounding away from where the quotients are equal
+        due = since + max(wide(0), np.int64(days * L.DAY_MS) - 1)
+        while not stands(m, GE, since, due):
+            due += 1
+    return min(due, now + TRY_MS)
+
+
+@jit
+def _races(m, m32, g, row, i):  # type: ignore[no-untyped-def]
+    """As `_outgrows`, of the time since another event: they go at one pace once both events are in the past."""
+    now = m[L.R_NOW]
+    a = time_of(m, m32, g, row, g[i + 2])
+    b = time_of(m, m32, g, row, g[i + 3])
+    if a == 0 or b == 0 or a == b or min(a, b) < now:
+        return now + TRY_MS
+    return min(a, b) + 1
+
+
+@jit
+def _has_raced(m, m32, g, row, i, now):  # type: ignore[no-untyped-def]
+    """Whether the comparison of two times at `i` changes at `now` by time alone."""
+    a = time_of(m, m32, g, row, g[i + 2])
+    b = time_of(m, m32, g, row, g[i + 3])
+    if a == 0 or b == 0 or min(a, b) + 1 != now:
+        return False
+    return compare(g[i + 1], wide(0), wide(0)) != compare(g[i + 1], max(wide(0), now - a), max(wide(0), now - b))
+
+
+@jit
+def _has_outgrown(m, m32, g, row, at, i, now):  # type: ignore[no-untyped-def]
+    """Whether the comparison of the time since the cell's last event with the value of the instruction at `i` changes at
+    `now`."""
+    since = _newest(m, at, g[i + 2])
+    if since == 0:
+        return False
+    m[L.R_NOW] = now
+    push_value(m, m32, g, g[i + 3], g[i + 4], row)
+    return stands(m, g[i + 1], since, now) != stands(m, g[i + 1], since, now - 1)
+
+
+@jit
 def _gives_up(m, m32, g, row, i):  # type: ignore[no-untyped-def]
     """When the sequence of the instruction at `i` has waited in vain, be it in the past; FAR if nothing waits."""
     since = waiting_since(m, m32, g, row, i)
@@ -107,6 +170,12 @@ def reached(m, m32, g, row, at, sid, now):  # type: ignore[no-untyped-def]
             program = look(g, G.READ_FLOOR, i)
             if _is_true(m, m32, g, row, program, now) != _is_true(m, m32, g, row, program, now - 1):
                 return True
+        elif metric == G.OUTGROWS:
+            if _has_outgrown(m, m32, g, row, at, look(g, G.READ_FLOOR, i), now):
+                return True
+        elif metric == G.RACES:
+            if _has_raced(m, m32, g, row, look(g, G.READ_FLOOR, i), now):
+                return True
         elif metric == G.WAITS:
             if _gives_up(m, m32, g, row, look(g, G.READ_FLOOR, i)) == now:
                 return True
@@ -118,7 +187,7 @@ def reached(m, m32, g, row, at, sid, now):  # type: ignore[no-untyped-def]
             if scores.has_moved(m, m32, g, row, look(g, G.READ_FLOOR, i), now):
                 return True
         elif metric < 0:
-            since = m[at + L.CELL_WINDOWS + (-1 - metric) * L.WINDOW_WORDS]
+            since = _newest(m, at, -1 - metric)
             if since != 0 and since + look(g, G.READ_FLOOR, i) == now:
                 return True
     return False
@@ -179,6 +248,10 @@ def _least_of_cell(m, m32, g, row, at, sid):  # type: ignore[no-untyped-def]
         metric = look(g, G.READ_METRIC, i)
         if metric == G.TRIED:
             least = min(least, _turns(m, m32, g, row, look(g, G.READ_FLOOR, i)))
+        elif metric == G.OUTGROWS:
+            least = min(least, _outgrows(m, m32, g, row, at, look(g, G.READ_FLOOR, i)))
+        elif metric == G.RACES:
+            least = min(least, _races(m, m32, g, row, look(g, G.READ_FLOOR, i)))
         elif metric == G.WAITS:
             due = _gives_up(m, m32, g, row, look(g, G.READ_FLOOR, i))
             if due > m[L.R_NOW]:

@@ -73,7 +73,7 @@ SERIES_EAGER: Final = 30
 READ_SERIES: Final = 31
 READ_METRIC: Final = 32
 """Metric of the series, as in OP_WINDOW; -1 - window for the time since the last event, which rises; or one of TRIED,
-WAITS, BIRTHDAY and MOVED."""
+OUTGROWS, RACES, WAITS, BIRTHDAY and MOVED."""
 READ_FLOOR: Final = 33
 """Falling below this is what matters, ANY_FALL if it matters always; of a time, reaching it (ms)."""
 SERIES_SPAN_MS: Final = 34
@@ -183,6 +183,12 @@ of its program with `<=`, behind which stand the one with `>=` and the condition
 
 WAITS: Final = -(1 << 23)
 """A sequence in which the series' last event waits for another in vain. READ_FLOOR is its instruction OP_ABSENT."""
+OUTGROWS: Final = -(1 << 24)
+"""The time since the series' last event, compared with a value that time alone does not move while nothing leaves its
+windows. READ_FLOOR is an instruction that is never run: the comparison, the window, and the value's program."""
+RACES: Final = -(1 << 25)
+"""The time since the series' last event, compared with that since another's. READ_FLOOR is an instruction that is never
+run: the comparison, and the places of both, as in OP_ABSENT."""
 
 
 class Program(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from processors import assigned
+from processors import interpret as vm
 from processors import layout as L
 from processors.rules import program as G
 from processors.rules import tree as T
@@ -16,7 +17,8 @@ from processors.rules.conditions import ConditionCompiler
 from processors.rules.depend import dependencies, evaluation_order
 from processors.rules.parts import nodes_of
 from processors.rules.program import I64
-from processors.rules.reads import Read, ReadFinder
+from processors.rules.instructions import OPS
+from processors.rules.reads import Read, ReadFinder, metric_of
 from processors.rules.sorts import sort_of
 from processors.rules.walk import conditions_of, entry_conditions, values_and_conditions_of
 from processors.rules.windows import SeriesTable, Window, windows_of
@@ -24,7 +26,7 @@ from processors.tagstate import NO_PROGRAM
 
 
 class _Trials:
-    """Programs by which conditions are tried out at other times."""
+    """Programs and instructions by which it is found when conditions change by the time since something."""
 
     def __init__(self, compiler: ConditionCompiler, code: Code) -> None:
         self._compiler = compiler
@@ -32,21 +34,29 @@ class _Trials:
         self._made: dict[tuple[T.Expr, str | None], int] = {}
 
     def within(self, group: str | None) -> Callable[[T.Compare | T.Sequence], int]:
-        """What READ_FLOOR is of a read that is TRIED or WAITS, of conditions about one key if there is a group."""
+        """What READ_FLOOR is of such a condition, if there is a group about one key."""
         return lambda condition: self._of(condition, group)
 
     def _of(self, condition: T.Compare | T.Sequence, group: str | None) -> int:
         if (condition, group) not in self._made:
-            compiler = self._compiler.within(group)
-            if isinstance(condition, T.Sequence):
-                start, _ = self._code.add(compiler.compile(condition))
-                self._made[condition, group] = start
-            else:
-                three = (replace(condition, op="<="), replace(condition, op=">="), condition)
-                (start, end), _, (_, last) = (self._code.add(compiler.compile(c)) for c in three)
-                assert last - start == 3 * (end - start)
-                self._made[condition, group] = start << 20 | end - start
+            self._made[condition, group] = self._make(condition, self._compiler.within(group))
         return self._made[condition, group]
+
+    def _make(self, condition: T.Compare | T.Sequence, compiler: ConditionCompiler) -> int:
+        if isinstance(condition, T.Sequence):
+            return self._code.add(compiler.compile(condition))[0]
+        metric = metric_of(condition)
+        if metric == G.OUTGROWS:
+            (_, _, window, *_), *_ = compiler.value(condition.left)
+            program = self._code.add(compiler.value(condition.right))
+            return self._code.add([(vm.OP_COMPARE, OPS[condition.op], window, *program)])[0]
+        if metric == G.RACES:
+            ((_, a, a_window, *_),), ((_, b, b_window, *_),) = map(compiler.value, (condition.left, condition.right))
+            return self._code.add([(vm.OP_COMPARE, OPS[condition.op], a << 16 | a_window, b << 16 | b_window, 0)])[0]
+        three = (replace(condition, op="<="), replace(condition, op=">="), condition)
+        (start, end), _, (_, last) = (self._code.add(compiler.compile(c)) for c in three)
+        assert last - start == 3 * (end - start)
+        return start << 20 | end - start
 
 
 def group_of(tag: T.Tag) -> str | None:
