@@ -1,7 +1,7 @@
 """Which tags of a customer are to be evaluated: a bitmap by rank, in the partition's memory.
 
-Of ten thousand tags a handful is marked at a time, so above the bitmap stands a smaller one that says which of its words
-are not zero: what is marked is found without looking at the rest.
+Of ten thousand tags a handful is marked at a time, so above the bitmap stands a smaller one that says which of its
+words are not zero: what is marked is found without looking at the rest.
 """
 
 from __future__ import annotations

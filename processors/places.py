@@ -2,7 +2,8 @@
 
 While the rules of a customer are looked at, a hundred conditions may ask for a cell, and as many for an entry that is
 mostly not there. So the cells are noted by series, and which tags have entries in a bitmap, and forgotten afterwards.
-Between the two no cell is made, moved or dropped; entries keep their bits up to date (entries.py).
+Between the two whoever makes, moves or drops cells keeps the notes right, or forgets them (series.py), as do those who
+add and drop entries (entries.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from processors.rules.program import look
 
 @jit
 def note(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Note where the customer's cells are, and of which tags there are entries."""
+    """Note where the customer's cells are, and of which tags there are entries, if they are not noted already."""
+    if m[L.R_PLACED] == row:
+        return
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
@@ -36,7 +39,9 @@ def note(m, m32, g, row):  # type: ignore[no-untyped-def]
 
 @jit
 def forget(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Forget what was noted."""
+    """Forget what was noted of the customer, if anything was."""
+    if m[L.R_PLACED] != row:
+        return
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:

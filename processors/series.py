@@ -9,7 +9,7 @@ window of length W while end + W > clock, so the work of an event does not depen
 
 from __future__ import annotations
 
-from processors import arena
+from processors import arena, places
 from processors import layout as L
 from processors.arena import wide
 from processors.jit import hot, inline, jit, stay_apart
@@ -80,6 +80,7 @@ def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
     block = wide(m32[row * 2 + L.ROW_SERIES32])
     cls = wide(m32[row * 2 + L.ROW_SERIES_CLASS32])
     if block == 0 or used + words > arena.class_words(cls):
+        places.forget(m, m32, g, row)
         block, cls = arena.resized(m, block, cls, used, used + words)
         m32[row * 2 + L.ROW_SERIES32] = block
         m32[row * 2 + L.ROW_SERIES_CLASS32] = cls
@@ -92,6 +93,8 @@ def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
         m32[at * 2 + L.CELL_FLAGS32] = L.CELL_IS_GROUP
     m32[row * 2 + L.ROW_SERIES_USED32] = used + words
     m32[row * 2 + L.ROW_CALM32] = 0
+    if m[L.R_PLACED] == row:
+        m[m[L.R_PLACES] + series] = at
     return at
 
 
@@ -375,6 +378,7 @@ def release(m, m32, g, at):  # type: ignore[no-untyped-def]
 def drop_empty(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Take the customer's empty cells out of their block, and give an empty block back."""
     stay_apart()
+    places.forget(m, m32, g, row)
     block = wide(m32[row * 2 + L.ROW_SERIES32])
     used = wide(m32[row * 2 + L.ROW_SERIES_USED32])
     at = 0

@@ -14,12 +14,12 @@ from typing import Final
 
 import numpy as np
 
-from processors import assigned, attributes, customers, dedupe, distinct, forecast, groups, series, sets, timers
+from processors import assigned, attributes, customers, dedupe, distinct, forecast, groups, places, series, sets, timers
 from processors import evidence as why
 from processors import layout as L
 from processors.attributes import TEXT_SEED
 from processors.decode import varint
-from processors.evaluate import evaluate, fire, let_leave, settle
+from processors.evaluate import evaluate_noted, fire, let_panes_leave, settle
 from processors.hashing import U, hash_bytes, mix64, partition_of
 from processors.interpret import EVENT_TIME, is_text, passes
 from processors.jit import hot, inline, jit, stay_apart
@@ -385,7 +385,8 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, rea
             mark(m, look(g, G.DEFAULT_TAGS, i))
     else:
         # no tag was to flip by what has left since the last look, or a timer would have fired
-        let_leave(m, m32, g, row, clock)
+        places.note(m, m32, g, row)
+        let_panes_leave(m, m32, g, row, clock)
     event_type = events[e, L.EV_TYPE]
     m[L.R_NOW] = clock
     if event_type == COMMAND:
@@ -399,10 +400,12 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, rea
             _match(m, m32, g, texts, consts, row, events, reals, e, buf)
         _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1, False)
     made = m[L.R_OUT_CHANGES]
-    evaluate(m, m32, g, changes, touched, evidence, row, clock, np.int64(e), True)
+    evaluate_noted(m, m32, g, changes, touched, evidence, row, clock, np.int64(e), True)
     timed = m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0 or event_type == COMMAND
     if timed or m[L.R_OUT_CHANGES] != made or m32[row * 2 + L.ROW_CALM32] == 0:
         settle(m, m32, m8, g, touched, row, clock)
+    else:
+        places.forget(m, m32, g, row)
     if event_type != COMMAND and _is_late(g, event_type, events[e, L.EV_TIME], clock):
         return _LATE
     return _APPLIED

@@ -74,7 +74,7 @@ class ReadFinder:
     def __init__(
         self, table: SeriesTable, look_up: Callable[[T.Compare | T.Sequence], int], group: str | None = None
     ) -> None:
-        """`look_up` gives what READ_FLOOR is for a condition about time since something; `group` as for `windows_of`."""
+        """`look_up` gives what READ_FLOOR is of a condition about time since something; `group` as for `windows_of`."""
         self._table = table
         self._group = group
         self._look_up = look_up

@@ -15,9 +15,9 @@ from processors.rules import tree as T
 from processors.rules.code import Code, firsts, ints
 from processors.rules.conditions import ConditionCompiler
 from processors.rules.depend import dependencies, evaluation_order
+from processors.rules.instructions import OPS
 from processors.rules.parts import nodes_of
 from processors.rules.program import I64
-from processors.rules.instructions import OPS
 from processors.rules.reads import Read, ReadFinder, metric_of
 from processors.rules.sorts import sort_of
 from processors.rules.walk import conditions_of, entry_conditions, values_and_conditions_of
