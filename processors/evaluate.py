@@ -232,7 +232,6 @@ def _let_leave(m, m32, g, row, now, timed):  # type: ignore[no-untyped-def]
                 emptied = emptied or series.is_empty(m, m32, g, at)
         elif m[at + L.CELL_LEAVES] <= now:
             series.refresh(m, m32, g, at, now)
-            mark_readers(m, g, sid)
             happened = True
             emptied = emptied or series.is_empty(m, m32, g, at)
         elif timed and waits.reached(m, m32, g, row, at, sid, now):

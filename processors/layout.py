@@ -263,8 +263,8 @@ R_BEFORE_COMMAND: Final = 49
 R_PLACED: Final = 50
 """Row whose cells and entries are noted for now (places.py), 0 if none's are."""
 R_PLACES: Final = 51
-"""First word of the places of its cells, by series; then that of the bitmap of the tags of which it has entries."""
-R_PRESENT: Final = 52
+"""First word of the places of its cells, by series; then that of the places of its entries, by index."""
+R_ENTRY_PLACES: Final = 52
 R_OUT_EVIDENCE: Final = 53
 """Words of evidence in this step; the first is none's."""
 R_FORECAST: Final = 54

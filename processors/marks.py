@@ -43,6 +43,13 @@ def mark_readers(m, g, sid):  # type: ignore[no-untyped-def]
 
 
 @inline
+def mark_readers_of_window(m, g, w):  # type: ignore[no-untyped-def]
+    """The tags that read this window are to be evaluated."""
+    for i in range(look(g, G.WINDOW_TAGS, w), look(g, G.WINDOW_TAGS, w + 1)):
+        mark(m, look(g, G.WINDOW_READERS, i))
+
+
+@inline
 def _lowest(bits):  # type: ignore[no-untyped-def]
     """Position of the lowest bit that is set: a power of two is a double that has nothing but its exponent."""
     exponent = np.float64(bits & -bits).view(np.int64) >> _EXPONENT_BITS

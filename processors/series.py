@@ -13,6 +13,7 @@ from processors import arena, places
 from processors import layout as L
 from processors.arena import wide
 from processors.jit import hot, inline, jit, stay_apart
+from processors.marks import mark_readers_of_window
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -288,7 +289,10 @@ def link_window(g, sid):  # type: ignore[no-untyped-def]
 
 @hot
 def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
-    """Let every pane leave whose time in a window ended at or before `now`; free those that left the longest."""
+    """Let every pane leave whose time in a window ended at or before `now`; free those that left the longest.
+
+    The tags that read such a window are marked.
+    """
     series = m32[at * 2 + L.CELL_SERIES32]
     pane_ms = look(g, G.SERIES_PANE_MS, series)
     w0 = look(g, G.SERIES_WINDOWS, series)
@@ -301,6 +305,8 @@ def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
             continue
         word = at + L.CELL_WINDOWS + (w - w0) * L.WINDOW_WORDS
         tail = wide(m32[word * 2 + 1])
+        if tail != 0 and pane_end(m32, tail, pane_ms) + length <= now:
+            mark_readers_of_window(m, g, w)
         while tail != 0 and pane_end(m32, tail, pane_ms) + length <= now:
             if kind <= DISTINCT:
                 m32[word * 2] -= m32[tail * 2 + L.PANE_COUNT32]

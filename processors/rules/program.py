@@ -145,7 +145,11 @@ events with it; an end of 0 if the slot is empty."""
 SLOT_WORDS: Final = 3
 FILTER_MATCHES: Final = 73
 """1 for filters of which a series is a match."""
-TABLES: Final = 74
+WINDOW_TAGS: Final = 74
+"""First of the tags (in WINDOW_READERS) that read each window."""
+WINDOW_READERS: Final = 75
+"""Ranks of tags."""
+TABLES: Final = 76
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1

@@ -133,10 +133,13 @@ def order_tables(rule_set: T.RuleSet, tags: list[T.Tag], table: SeriesTable) -> 
     order = evaluation_order(rule_set.tags)
     ranks = {index: rank for rank, index in enumerate(order)}
     index_of = {tag.id: index for index, tag in enumerate(tags)}
-    readers: list[set[int]] = [set() for _ in table.series]
+    of_windows: list[list[set[int]]] = [[set() for _ in series.windows] for series in table.series]
     for index, tag in enumerate(tags):
         for window in windows_of_tag(tag):
-            readers[table.locate(window)[0]].add(ranks[index])
+            series, place = table.locate(window)
+            of_windows[series][place].add(ranks[index])
+    readers = [set[int]().union(*of_series) for of_series in of_windows]
+    by_window = [ranks for of_series in of_windows for ranks in of_series]
     dependents: list[set[int]] = [set() for _ in tags]
     for tag_id, seen in dependencies(rule_set.tags).items():
         for other in seen:
@@ -146,6 +149,8 @@ def order_tables(rule_set: T.RuleSet, tags: list[T.Tag], table: SeriesTable) -> 
         G.RANKED_TAGS: ints(order),
         G.SERIES_TAGS: firsts(len(r) for r in readers),
         G.READERS: ints(rank for r in readers for rank in sorted(r)),
+        G.WINDOW_TAGS: firsts(len(r) for r in by_window),
+        G.WINDOW_READERS: ints(rank for r in by_window for rank in sorted(r)),
         G.TAG_DEPENDENTS: firsts(len(d) for d in dependents),
         G.DEPENDENTS: ints(rank for d in dependents for rank in sorted(d)),
     }
