@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -58,7 +58,12 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
     )
     table = Table("measured", "figure", "of", box=None, pad_edge=False)
     table.columns[1].justify = "right"
-    rows = {"throughput": _throughput_rows, "delay": _delay_rows, "replay": _replay_rows, "growth": _growth_rows}
+    rows: dict[str, Callable[[Any], Rows]] = {
+        "throughput": _throughput_rows,
+        "delay": _delay_rows,
+        "replay": _replay_rows,
+        "growth": _growth_rows,
+    }
     for name, result in found["results"].items():
         for what, figure, of in rows[name](result):
             table.add_row(what, figure, of)
@@ -111,7 +116,7 @@ def _growth_rows(results: list[Mapping[str, Any]]) -> Rows:
         yield (
             f"growth, {result['rules']:,} rules {result['kind']}",
             f"{result['events_per_s']:,.0f} events/s",
-            f"{result['ns_per_event']:,.0f} ns/event, {result['ratio']:.2f} times the fewest, "
+            f"{result['ns_per_event']:,.0f} ns/event, {result['ratio']:.2f} times that of the fewest, "
             f"{result['state_bytes_per_customer']:,.0f} bytes/customer; "
             f"read in {result['load_s']:.1f} s, compiled in {result['compile_s']:.1f} s",
         )
