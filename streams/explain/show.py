@@ -35,12 +35,12 @@ def show(console: Console, answer: Answer) -> None:
     if answer.changes:
         console.print(Text("\nlast changes", style="bold"))
     for change in answer.changes:
-        console.print(Padding(_change(answer, change), INDENT), soft_wrap=True)
+        console.print(Padding(_change(answer, change), INDENT, expand=False), soft_wrap=True)
 
 
 def _head(answer: Answer) -> Text:
     line = Text(answer.customer_id, style="bold")
-    line.append(f"  partition {answer.partition}, as of {_time(answer.at)}\n", style="not bold dim")
+    line.append(f"  partition {answer.partition}, as of {_time(answer.at)} UTC\n", style="not bold dim")
     return line
 
 
@@ -70,7 +70,7 @@ def _in_full(answer: Answer, standing: Standing) -> RenderableType:
         facts.add_row("waiting", _waiting(waiting))
     blocks: list[RenderableType] = [facts]
     if standing.conditions:
-        blocks += [Text("\nconditions", style="bold"), Padding(_conditions(standing), INDENT)]
+        blocks += [Text("\nconditions", style="bold"), Padding(_conditions(standing), INDENT, expand=False)]
     elif standing.tag.for_each is not None:
         blocks.append(Text("\nno event of any key counts for it", style="dim"))
     return Group(*blocks)
@@ -108,6 +108,8 @@ def _seen(condition: Condition) -> str:
     told = f"is {_plain(value)}" if value is not None else "is missing"
     if isinstance(value, bool):
         told = "yes" if value else "no"
+    if value == threshold:
+        return told
     if _is_number(value) and _is_number(threshold):
         told += f", {'by' if condition.holds else 'off by'} {_plain(abs(value - threshold))}"  # type: ignore[operator]
     elif threshold is not None and condition.holds is False and not isinstance(threshold, tuple | str):
@@ -166,7 +168,7 @@ def _change(answer: Answer, change: Change) -> RenderableType:
         key = "" if each.key is None else f"{each.key}: "
         told = "missing" if each.value is None else _plain(each.value)
         table.add_row(Text(f"{key}{text}"), Text(f"was {told}", style="dim"))
-    return Group(line, Padding(table, (0, 0, 0, 4)))
+    return Group(line, Padding(table, (0, 0, 0, 4), expand=False))
 
 
 def _names(names: Mapping[str, str]) -> str:

@@ -139,7 +139,7 @@ def side(expr: Expr, other: Expr, scope: Scope, named: tuple[str, ...] = ()) -> 
 def is_text(other: Expr) -> bool:
     """Whether an attribute that is compared with this is compared as a text."""
     if isinstance(other, Aggregate) and other.func in ("last", "first"):
-        return {known.name: known.kind for known in FIELDS[other.event]}[other.field] in ("text", "kind")
+        return any(known.name == other.field and known.kind in ("text", "kind") for known in FIELDS[other.event])
     return isinstance(other, Text | ProfileRef | Top)
 
 
