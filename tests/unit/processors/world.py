@@ -71,7 +71,7 @@ class World:
         self.outcomes = dict.fromkeys(Outcome, 0)
         self.codes: list[int] = []
         """EV_CODE of each record."""
-        self._decoder = Decoder(list(sources), OWN_WRITERS)
+        self._decoder = Decoder(list(sources), OWN_WRITERS, partition.rule_set)
         self._writer = ChangeWriter(partition.rule_set)
 
     def step(self, *records: Record, to_ms: int | None = None, budget: int = UNLIMITED, source: int = 0) -> StepOutput:
