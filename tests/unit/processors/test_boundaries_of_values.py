@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from processors.partition import Partition
 from tests.unit.processors.edges import DAY, HOUR, MINUTE, Flips, assert_flips, browse, happens, purchase, said
-from tests.unit.processors.world import Record
+from tests.unit.processors.world import Record, World, rules
 
 HELD = "count(purchase, 1h) >= 1"
 """From a purchase until its minute and an hour are over: of one at 0, until LEAVES."""
@@ -223,3 +224,18 @@ def test_events_of_one_millisecond_are_evaluated_one_by_one() -> None:
     rule = "count(browse, 1h) >= 1\nfor_each: browse.category"
     history = [look_at(0, "b"), look_at(0, "a"), happens("browse", 0)]
     assert_flips(rule, history, [(("b",), 0), (("a", "b"), 0), (None, LEAVES)])
+
+
+@pytest.mark.parametrize(
+    ("rule", "at_ms"),
+    [("\nscore: days_since(browse)\nstep: 7.5", 15 * DAY // 2), ("days_since(browse) > 7", 7 * DAY + 1)],
+)
+def test_time_since_an_event_is_met_though_its_pane_has_left_a_short_window_long_ago(rule: str, at_ms: int) -> None:
+    # neither of the others ever changes, so nobody looks when the pane leaves
+    short = {"u": "count(browse, 2m) >= 5", "v": "ratio(count(browse, 2m), count(browse, 3m)) > 2"}
+    world = World(Partition(rules(t=rule, **short)))
+    world.step(happens("browse", 0))
+    world.step(to_ms=at_ms - 1)
+    before = len(world.changes)
+    world.step(to_ms=at_ms)
+    assert world.flips()[before:] == [("t", world.changes[-1].after, at_ms)]
