@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.delay import delay
+from benchmarks.growth import growth
 from benchmarks.replay import replay
 from benchmarks.report import circumstances, show
 from benchmarks.stand import forget_settings
@@ -22,7 +23,7 @@ from streams.local.choose import choose_kafka
 from streams.local.run_directory import new_run_directory
 from streams.local.server import Say
 
-What = Literal["throughput", "delay", "replay", "all"]
+What = Literal["throughput", "delay", "replay", "growth", "all"]
 
 TAGBENCH = Path(__file__).with_name("rules")
 
@@ -59,9 +60,9 @@ def main(
 
 def _measure(
     what: What, run_dir: Path, events: int, customers: int, rate: int, rules: Path, say: Say
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Any]:
     """By name. Each starts from an empty broker of its own, so that none pays for what another has left to do."""
-    results = {}
+    results: dict[str, Any] = {}
     if what in ("throughput", "all"):
         with choose_kafka(run_dir, say=say) as kafka:
             results["throughput"] = throughput(kafka.bootstrap, run_dir, rules, events, customers, say)
@@ -70,6 +71,8 @@ def _measure(
             results["delay"] = delay(kafka.bootstrap, run_dir, rules, rate, say)
     if what in ("replay", "all"):
         results["replay"] = replay(say)
+    if what in ("growth", "all"):
+        results["growth"] = growth(say)
     return results
 
 

@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -58,7 +58,12 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
     )
     table = Table("measured", "figure", "of", box=None, pad_edge=False)
     table.columns[1].justify = "right"
-    rows = {"throughput": _throughput_rows, "delay": _delay_rows, "replay": _replay_rows}
+    rows: dict[str, Callable[[Any], Rows]] = {
+        "throughput": _throughput_rows,
+        "delay": _delay_rows,
+        "replay": _replay_rows,
+        "growth": _growth_rows,
+    }
     for name, result in found["results"].items():
         for what, figure, of in rows[name](result):
             table.add_row(what, figure, of)
@@ -104,6 +109,21 @@ def _replay_rows(result: Mapping[str, Any]) -> Rows:
         f"{result['seconds_median']:.2f} s",
         f"median of {result['runs']}, {result['seconds_least']:.2f} to {result['seconds_most']:.2f} s",
     )
+
+
+def _growth_rows(results: list[Mapping[str, Any]]) -> Rows:
+    for result in results:
+        yield (
+            f"growth, {result['rules']:,} rules {result['kind']}",
+            f"{result['events_per_s']:,.0f} events/s",
+            f"{result['ns_per_event']:,.0f} ns/event, {result['ratio']:.2f} times that of the fewest",
+        )
+        yield "  state", f"{result['state_bytes_per_customer']:,.0f} bytes/customer", ""
+        yield (
+            "  rules",
+            f"{result['load_s'] + result['compile_s']:.1f} s",
+            f"{result['compile_s']:.1f} s to compile them",
+        )
 
 
 def _number(value: float | None, digits: int = 2) -> str:

@@ -15,6 +15,7 @@ import orjson
 from processors import layout as L
 from processors.changes import customer_at, event_id_of, op_of, origin_of
 from processors.decoder import Decoded
+from processors.evidence_lines import EvidenceLines
 from processors.partition import StepOutput
 from processors.reasons import GROUPS, Reasons, next_flip_of
 from processors.rules.program import I64
@@ -52,7 +53,7 @@ class ChangeLines:
         self._listed: dict[tuple[int, int], str] = {}
         """JSON of values that a code says all about, by tag and code."""
         self._templates: dict[Combination, Template] = {}
-        self._reasons = Reasons(rule_set)
+        self._evidence = EvidenceLines(Reasons(rule_set))
 
     def lines(self, output: StepOutput, decoded: Decoded) -> Iterator[bytes]:
         """Each change as a JSON object and a line break, in order of seq, many at once.
@@ -85,7 +86,7 @@ class ChangeLines:
         names = [customers[place] for place in places]
         ids = {event: _json(event_id_of(decoded, event)) for event in set(events) if event >= 0}
         causes = [ids.get(event, at) for event, at in zip(events, ats, strict=True)]
-        reasons = [self._evidence(output, place, at) for place, at in zip(whys, ats, strict=True)]
+        reasons = self._evidence.lists(output, whys, ats)
         sides = [_GROUPS[group] for group in groups]
         nexts = [_FLIPS.get(flip) or str(flip) for flip in flips]
         # fmt: off
@@ -98,11 +99,6 @@ class ChangeLines:
             )
         ])
         # fmt: on
-
-    def _evidence(self, output: StepOutput, place: int, at: int) -> str:
-        """The evidence at a place of the step's, of a change of this time, as a list."""
-        found = self._reasons.evidence(output, place, at)
-        return _json([{**each.to_record(), "expression": self._reasons.clauses[each.condition].text} for each in found])
 
     def _make(self, combination: Combination) -> Template:
         """The template of this combination, which is kept."""

@@ -6,9 +6,7 @@ said of it (assigned.py). The index also says how many words it has.
 
 from __future__ import annotations
 
-import numpy as np
-
-from processors import arena
+from processors import arena, places
 from processors import layout as L
 from processors.arena import wide
 from processors.jit import jit
@@ -19,8 +17,8 @@ from processors.rules.program import look
 @jit
 def find_entry(m, m32, g, row, index):  # type: ignore[no-untyped-def]
     """First word of the customer's entry of this index, 0 if there is none."""
-    if m[L.R_PLACED] == row and (m[m[L.R_PRESENT] + (index >> 6)] >> (index & 63)) & 1 == 0:
-        return wide(0)
+    if m[L.R_PLACED] == row:
+        return m[m[L.R_ENTRY_PLACES] + index]
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
@@ -48,7 +46,7 @@ def add_entry(m, m32, g, row, index):  # type: ignore[no-untyped-def]
         m[at + i] = 0
     m32[at * 2 + L.TAG_INDEX32] = index
     if m[L.R_PLACED] == row:
-        m[m[L.R_PRESENT] + (index >> 6)] |= np.int64(1) << (index & 63)
+        places.note_entries(m, m32, g, row)
     return at
 
 
@@ -59,11 +57,12 @@ def drop_entry(m, m32, g, row, at):  # type: ignore[no-untyped-def]
     used = wide(m32[row * 2 + L.ROW_TAGS_USED32])
     index = wide(m32[at * 2 + L.TAG_INDEX32])
     words = look(g, G.TAG_WORDS, index)
-    if m[L.R_PLACED] == row:
-        m[m[L.R_PRESENT] + (index >> 6)] &= ~(np.int64(1) << (index & 63))
     arena.cut(m, block, used, at - block, words)
     used -= words
     m32[row * 2 + L.ROW_TAGS_USED32] = used
+    if m[L.R_PLACED] == row:
+        m[m[L.R_ENTRY_PLACES] + index] = 0
+        places.note_entries(m, m32, g, row)
     if used == 0:
         arena.release(m, block, wide(m32[row * 2 + L.ROW_TAGS_CLASS32]))
         m32[row * 2 + L.ROW_TAGS32] = 0

@@ -25,7 +25,7 @@ from processors import layout as L
 from processors.arena import wide
 from processors.hashing import U, mix64
 from processors.jit import hot, inline, jit, stay_apart
-from processors.marks import mark, mark_readers
+from processors.marks import mark, mark_readers, take_first
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -106,27 +106,23 @@ def evaluate(m, m32, g, changes, touched, evidence, row, now, event, happened): 
 
     `happened`: there was an event, or time changed something; a timer may also have been too early.
     """
+    evaluate_noted(m, m32, g, changes, touched, evidence, row, now, event, happened)
+    places.forget(m, m32, g, row)
+
+
+@jit
+def evaluate_noted(m, m32, g, changes, touched, evidence, row, now, event, happened):  # type: ignore[no-untyped-def]
+    """As `evaluate`; the customer's places stay noted (places.py) for what follows."""
+    stay_apart()
     if m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0:
         tagstate.mark_pending(m, m32, g, row, now, happened)
     m[L.R_NOW] = now
     places.note(m, m32, g, row)
-    first = m[L.R_TODO]
-    for w in range(first, first + (g[G.TAG_COUNT] >> 6) + 1):
-        bits = U(m[w])
-        rank = (w - first) << 6
-        while bits != U(0):
-            if bits & U(0xFF) == U(0):
-                bits >>= U(8)
-                rank += 8
-                continue
-            if bits & U(1) != U(0):
-                m[w] &= ~(np.int64(1) << (rank & 63))
-                _evaluate_one(m, m32, g, changes, touched, evidence, row, look(g, G.RANKED_TAGS, rank), now, event)
-                # it may have marked tags of a greater rank
-                bits = U(m[w]) >> U(rank & 63)
-            bits >>= U(1)
-            rank += 1
-    places.forget(m, m32, g, row)
+    rank = take_first(m)
+    while rank >= 0:
+        # it may mark tags of greater ranks
+        _evaluate_one(m, m32, g, changes, touched, evidence, row, look(g, G.RANKED_TAGS, rank), now, event)
+        rank = take_first(m)
 
 
 @jit
@@ -170,17 +166,21 @@ def next_look(m, m32, g, row, now, every):  # type: ignore[no-untyped-def]
     over = wide(m32[row * 2 + L.ROW_OVER32]) * L.MINUTE_MS
     if over > now:
         due = over
-    due = min(due, waits.least_eager(m, m32, g, row))
+    # what is cheap to know first: the rest need not be looked for beyond it
     if every:
         due = min(due, waits.least_leave(m, m32, g, row))
+    due = waits.least_eager(m, m32, g, row, due)
     if m32[row * 2 + L.ROW_TAGS_USED32] > 0:
-        due = min(due, tagstate.least_due(m, m32, g, row))
+        due = tagstate.least_due(m, m32, g, row, due)
     return due
 
 
 @jit
 def settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
-    """After an evaluation at `now`: set the customer's timer, or give the row back if nothing is left of them."""
+    """After an evaluation at `now`: set the customer's timer, or give the row back if nothing is left of them.
+
+    Their places are forgotten.
+    """
     words = wide(m32[row * 2 + L.ROW_SERIES_USED32]) + wide(m32[row * 2 + L.ROW_TAGS_USED32])
     m[L.R_WIDEST] = max(m[L.R_WIDEST], words)
     every = tagstate.needs_every(m, m32, g, row)
@@ -205,7 +205,20 @@ def settle(m, m32, m8, g, touched, row, now):  # type: ignore[no-untyped-def]
 
 @hot
 def let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
-    """Every pane leaves whose time ended by `now`; mark the tags that read them. Returns whether anything happened."""
+    """Every pane leaves whose time ended by `now`; mark the tags that read them, and those to which something happens
+    at `now` by the time since an event alone. Returns whether anything happened."""
+    return _let_leave(m, m32, g, row, now, True)
+
+
+@hot
+def let_panes_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
+    """As `let_leave`, of a customer who has nothing due by `now`: what happens by time alone would be a timer."""
+    return _let_leave(m, m32, g, row, now, False)
+
+
+@hot
+def _let_leave(m, m32, g, row, now, timed):  # type: ignore[no-untyped-def]
+    """As `let_leave`; without `timed` only panes leave."""
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     emptied = False
@@ -213,16 +226,18 @@ def let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
     while at < end:
         sid = wide(m32[at * 2 + L.CELL_SERIES32])
         if m32[at * 2 + L.CELL_FLAGS32] & L.CELL_IS_GROUP != 0:
-            if groups.let_leave(m, m32, g, row, at, now):
+            if groups.let_leave(m, m32, g, row, at, now, timed):
                 mark_readers(m, g, sid)
                 happened = True
                 emptied = emptied or series.is_empty(m, m32, g, at)
         elif m[at + L.CELL_LEAVES] <= now:
             series.refresh(m, m32, g, at, now)
-            mark_readers(m, g, sid)
+            # panes may have left long ago: time since an event may have been reached just now
+            if waits.reads_times(g, sid):
+                mark_readers(m, g, sid)
             happened = True
             emptied = emptied or series.is_empty(m, m32, g, at)
-        elif waits.reached(m, m32, g, row, at, sid, now):
+        elif timed and waits.reached(m, m32, g, row, at, sid, now):
             mark_readers(m, g, sid)
             happened = True
         at += look(g, G.SERIES_WORDS, sid)
@@ -235,6 +250,7 @@ def let_leave(m, m32, g, row, now):  # type: ignore[no-untyped-def]
 def fire(m, m32, m8, g, changes, touched, evidence, row):  # type: ignore[no-untyped-def]
     """Everything of the customer that is due at ROW_DUE happens, then the rules are evaluated once."""
     now = m[row + L.ROW_DUE]
+    places.note(m, m32, g, row)
     happened = let_leave(m, m32, g, row, now)
-    evaluate(m, m32, g, changes, touched, evidence, row, now, np.int64(-1), happened)
+    evaluate_noted(m, m32, g, changes, touched, evidence, row, now, np.int64(-1), happened)
     settle(m, m32, m8, g, touched, row, now)

@@ -188,6 +188,32 @@ def note(m, m32, g, evidence, row, tag, before, after):  # type: ignore[no-untyp
 
 
 @jit
+def ask(m, m32, g, evidence, truths, row, tag, key, now):  # type: ignore[no-untyped-def]
+    """Write all conditions of a tag, those of its levels and then those of its `leave`, for a customer at `now`.
+
+    `key`: of a set the key (a text) that is asked for, else 0. Which conditions hold stands in `truths`, 1 or 0 each.
+    Returns the place of the evidence.
+    """
+    m[L.R_NOW] = now
+    m[L.R_KEY] = key
+    at = m[L.R_OUT_EVIDENCE]
+    first = look(g, G.LEVEL_CLAUSES, look(g, G.TAG_LEVELS, tag))
+    end = look(g, G.LEVEL_CLAUSES, look(g, G.TAG_LEVELS, tag + 1))
+    p = _add_clauses(m, m32, g, evidence, row, first, end, key, at + 1)
+    first = look(g, G.LEAVE_CLAUSES, tag)
+    end = look(g, G.LEAVE_CLAUSES, tag + 1)
+    p = _add_clauses(m, m32, g, evidence, row, first, end, key, p)
+    evidence[at] = (p - at - 1) // ITEM_WORDS
+    for i in range(evidence[at]):
+        clause = evidence[at + 1 + i * ITEM_WORDS + ITEM_CLAUSE]
+        start = look(g, G.CLAUSE_START, clause)
+        end = look(g, G.CLAUSE_END, clause)
+        truths[i] = 1 if start < end and holds(m, m32, g, start, end, row) else 0
+    m[L.R_OUT_EVIDENCE] = p
+    return at
+
+
+@jit
 def forget(m, g, evidence):  # type: ignore[no-untyped-def]
     """Forget the last step's evidence, and let go of its texts."""
     at = wide(FIRST)
@@ -202,6 +228,11 @@ def forget(m, g, evidence):  # type: ignore[no-untyped-def]
                 if text != 0 and look(g, G.SIDE_SORT, 2 * evidence[p + ITEM_CLAUSE] + side) == HELD:
                     texts.let_go(m, text)
     m[L.R_OUT_EVIDENCE] = FIRST
+
+
+def number_of(word: int) -> float | None:
+    """The number that a word is, None if it is missing."""
+    return None if word == NO_NUMBER else float(np.int64(word).view(np.float64))
 
 
 def texts_in(evidence: NDArray[np.int64], g: NDArray[np.int64]) -> set[int]:

@@ -16,7 +16,7 @@ from processors import layout as L
 from processors.arena import wide
 from processors.evaluate import evaluate, let_leave, next_look
 from processors.jit import jit, stay_apart
-from processors.room import has_room
+from processors.room import has_room, room_needed
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -210,12 +210,14 @@ def flip_of(m, m32, g, changes, touched, evidence, row, tag, since):  # type: ig
     if first == 0:
         return wide(0)
     flip = _run(m, m32, g, changes, touched, evidence, row, tag, since + AHEAD_MS)
+    used = m[L.R_TOP] - first
+    is_full = m[L.R_TOP] + room_needed(m, g) >= m.size
     _put_back(m, first, end)
     at = wide(m32[row * 2 + L.ROW_TOUCHED32])
     if at != 0:
         touched[at + L.TO_SEQ] = m[row + L.ROW_SEQ]
-    if flip == 0:
-        m[L.R_WANTED] = m.size - m[L.R_TOP]  # twice as much
+    if flip == 0 and is_full:
+        m[L.R_WANTED] = 2 * used
     return flip
 
 

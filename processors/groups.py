@@ -75,8 +75,9 @@ def _drop_key(m, m32, g, group, at):  # type: ignore[no-untyped-def]
 
 
 @jit
-def let_leave(m, m32, g, row, group, now):  # type: ignore[no-untyped-def]
-    """Every pane leaves whose time ended by `now`; keys with nothing left go. Returns whether anything happened."""
+def let_leave(m, m32, g, row, group, now, timed):  # type: ignore[no-untyped-def]
+    """Every pane leaves whose time ended by `now`; keys with nothing left go. Returns whether anything happened, with
+    `timed` also by the time since something alone."""
     stay_apart()
     sid = wide(m32[group * 2 + L.CELL_SERIES32])
     words = look(g, G.SERIES_KEY_WORDS, sid)
@@ -94,7 +95,7 @@ def let_leave(m, m32, g, row, group, now):  # type: ignore[no-untyped-def]
             leaves = min(leaves, m[at + L.CELL_LEAVES])
             at += words
         m[group + L.CELL_LEAVES] = leaves
-    if not happened and look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1):
+    if timed and not happened and look(g, G.SERIES_EAGER, sid) != look(g, G.SERIES_EAGER, sid + 1):
         at = wide(m32[group * 2 + L.GROUP_BLOCK32])
         end = at + m32[group * 2 + L.GROUP_USED32]
         while at < end and not happened:

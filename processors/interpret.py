@@ -436,7 +436,7 @@ def _test(m, g, i, top):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _time_of(m, m32, g, row, place):  # type: ignore[no-untyped-def]
+def time_of(m, m32, g, row, place):  # type: ignore[no-untyped-def]
     """Time of the newest event of a series (series << 16 | window), 0 if there was none."""
     at = find_cell(m, m32, g, row, place >> 16)
     if at == 0:
@@ -447,8 +447,8 @@ def _time_of(m, m32, g, row, place):  # type: ignore[no-untyped-def]
 @jit
 def waiting_since(m, m32, g, row, i):  # type: ignore[no-untyped-def]
     """Time of the event that waits for another, by the instruction OP_ABSENT at `i`; 0 if none waits."""
-    since = _time_of(m, m32, g, row, g[i + 1])
-    ended = _time_of(m, m32, g, row, g[i + 2])
+    since = time_of(m, m32, g, row, g[i + 1])
+    ended = time_of(m, m32, g, row, g[i + 2])
     return since if ended < since or (ended == since and g[i + 4] != 0) else wide(0)
 
 
@@ -528,11 +528,19 @@ def push_value(m, m32, g, start, end, row):  # type: ignore[no-untyped-def]
 
 
 @jit
+def stands(m, op, since, now):  # type: ignore[no-untyped-def]
+    """Whether the time since an event, at `now`, compares by `op` with the value at the bottom of the stack."""
+    at = L.R_STACK
+    _set_value(m, at + 2, max(wide(0), now - since), L.DAY_MS)
+    return _compare_values(m, op, at + 2, at)
+
+
+@jit
 def real_value(m):  # type: ignore[no-untyped-def]
-    """(whether there is one, the double nearest to it) of the value at the bottom of the stack."""
+    """(whether there is one, the double nearest to it) of the value at the bottom of the stack. Zero has no sign."""
     if m[L.R_STACK + 1] == MISSING:
         return False, 0.0
-    return True, _real(m, L.R_STACK)
+    return True, _real(m, L.R_STACK) + 0.0
 
 
 @hot

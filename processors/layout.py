@@ -240,7 +240,7 @@ R_LATE_TIMERS: Final = 28
 R_OUT_CHANGES: Final = 29
 R_OUT_TOUCHED: Final = 30
 R_TODO: Final = 31
-"""First word of the bitmap of tags to evaluate."""
+"""First word of the bitmaps of tags to evaluate (marks.py)."""
 R_COUNTS: Final = 32
 """First of the outcome counters of the step, by `Outcome`."""
 R_NOW: Final = 40
@@ -263,8 +263,8 @@ R_BEFORE_COMMAND: Final = 49
 R_PLACED: Final = 50
 """Row whose cells and entries are noted for now (places.py), 0 if none's are."""
 R_PLACES: Final = 51
-"""First word of the places of its cells, by series; then that of the bitmap of the tags of which it has entries."""
-R_PRESENT: Final = 52
+"""First word of the places of its cells, by series; then that of the places of its entries, by index."""
+R_ENTRY_PLACES: Final = 52
 R_OUT_EVIDENCE: Final = 53
 """Words of evidence in this step; the first is none's."""
 R_FORECAST: Final = 54

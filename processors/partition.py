@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from processors import customers, forecast, step
+from processors import customers, evidence, forecast, step
 from processors import layout as L
 from processors.decoder import Decoded
 from processors.hashing import id_hash
+from processors.rules import program as G
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
@@ -129,6 +130,27 @@ class Partition:
             if flip != 0:
                 return int(flip)
             self._state = make_room(st, g)
+
+    def ask(self, customer_id: str, tag: int, key: int = 0) -> tuple[StepOutput, int, I64]:
+        """All conditions of a tag as they stand for a customer, of a set for one key (the place of a text).
+
+        Returns an output with their evidence, its place there (CH_EVIDENCE), and 1 for each condition that holds. What
+        the last step put out is gone afterwards.
+        """
+        self._state = st = make_room(self._state, self.program.g)
+        g, row = self.program.g, self.row_of(customer_id)
+        # somebody unknown stands as one who did nothing yet
+        asked = row or self._create(customer_id)
+        truths = np.zeros(int(g[G.EVIDENCE_WORDS]), np.int64)
+        evidence.forget(st.m, g, st.evidence)
+        place = int(evidence.ask(st.m, st.m32, g, st.evidence, truths, asked, tag, key, self.clock))
+        if row == 0:
+            customers.remove(st.m, asked)
+        return self._output(self.clock), place, truths
+
+    def _create(self, customer_id: str) -> int:
+        st, name = self._state, customer_id.encode()
+        return int(customers.create(st.m, st.m32, st.m8, id_hash(name), np.frombuffer(name, np.uint8), 0, len(name)))
 
     @property
     def clock(self) -> int:

@@ -1,13 +1,12 @@
 """Where the cells and entries of the customer under evaluation are, so that they need not be looked for each time.
 
 While the rules of a customer are looked at, a hundred conditions may ask for a cell, and as many for an entry that is
-mostly not there. So the cells are noted by series, and which tags have entries in a bitmap, and forgotten afterwards.
-Between the two no cell is made, moved or dropped; entries keep their bits up to date (entries.py).
+mostly not there. So the cells are noted by series and the entries by index, and forgotten afterwards. Between the two
+whoever makes, moves or drops cells keeps the notes right, or forgets them (series.py), as do those who add and drop
+entries (entries.py).
 """
 
 from __future__ import annotations
-
-import numpy as np
 
 from processors import layout as L
 from processors.arena import wide
@@ -17,26 +16,36 @@ from processors.rules.program import look
 
 
 @jit
+def note_entries(m, m32, g, row):  # type: ignore[no-untyped-def]
+    """Note where the customer's entries are."""
+    at = wide(m32[row * 2 + L.ROW_TAGS32])
+    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
+    while at < end:
+        index = wide(m32[at * 2 + L.TAG_INDEX32])
+        m[m[L.R_ENTRY_PLACES] + index] = at
+        at += look(g, G.TAG_WORDS, index)
+
+
+@jit
 def note(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Note where the customer's cells are, and of which tags there are entries."""
+    """Note where the customer's cells and entries are, if they are not noted already."""
+    if m[L.R_PLACED] == row:
+        return
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
         sid = wide(m32[at * 2 + L.CELL_SERIES32])
         m[m[L.R_PLACES] + sid] = at
         at += look(g, G.SERIES_WORDS, sid)
-    at = wide(m32[row * 2 + L.ROW_TAGS32])
-    end = at + m32[row * 2 + L.ROW_TAGS_USED32]
-    while at < end:
-        index = wide(m32[at * 2 + L.TAG_INDEX32])
-        m[m[L.R_PRESENT] + (index >> 6)] |= np.int64(1) << (index & 63)
-        at += look(g, G.TAG_WORDS, index)
+    note_entries(m, m32, g, row)
     m[L.R_PLACED] = row
 
 
 @jit
 def forget(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Forget what was noted."""
+    """Forget what was noted of the customer, if anything was."""
+    if m[L.R_PLACED] != row:
+        return
     at = wide(m32[row * 2 + L.ROW_SERIES32])
     end = at + m32[row * 2 + L.ROW_SERIES_USED32]
     while at < end:
@@ -47,6 +56,6 @@ def forget(m, m32, g, row):  # type: ignore[no-untyped-def]
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
         index = wide(m32[at * 2 + L.TAG_INDEX32])
-        m[m[L.R_PRESENT] + (index >> 6)] = 0
+        m[m[L.R_ENTRY_PLACES] + index] = 0
         at += look(g, G.TAG_WORDS, index)
     m[L.R_PLACED] = 0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from processors import evidence as E
 from processors import layout as L
 from processors.partition import StepOutput
-from processors.rules.clauses import Side, clauses_of
+from processors.rules.clauses import clauses_of
 from processors.rules.tree import RuleSet, TagRef
 from processors.texts import text_of
 from processors.values import listed_values
@@ -42,33 +40,35 @@ class Reasons:
 
     def _item(self, output: StepOutput, at: int, number: int, key: int, value: int, against: int) -> Evidence:
         clause = self.clauses[number]
-        threshold = self._value(output, clause.against, against, clause.constants)
         start, end = clause.window_at(at)
         return Evidence(
             condition=number,
-            key=_text(output, key),
-            value=self._value(output, clause.value, value, clause.constants),
-            threshold=clause.constant if clause.against.sort == E.NONE else threshold,
+            key=self.text(output, key),
+            value=self.value(output, number, 0, value),
+            threshold=clause.constant if clause.against.sort == E.NONE else self.value(output, number, 1, against),
             window_start=start,
             window_end=end,
         )
 
-    def _value(self, output: StepOutput, side: Side, word: int, constants: tuple[str, ...]) -> Value | None:
+    def value(self, output: StepOutput, number: int, which: int, word: int) -> Value | None:
+        """What a word says that stands on a side (0, or 1 of what it is compared with) of a clause."""
+        clause = self.clauses[number]
+        side = clause.against if which else clause.value
         if side.sort in (E.NUMBER, E.WAITS):
-            return None if word == E.NO_NUMBER else float(np.int64(word).view(np.float64))
+            return E.number_of(word)
         if side.sort == E.TRUTH:
             return word != 0
         if side.sort == E.LEVEL:
             assert isinstance(side.expr, TagRef), "levels are those of a tag"
             return self._levels[side.expr.tag][word]
         if side.sort == E.HELD:
-            return _text(output, word)
+            return self.text(output, word)
         if side.sort == E.NAMED and word != 0:
-            return OTHER_TEXT if word == E.OTHER else constants[word - 1]
+            return OTHER_TEXT if word == E.OTHER else clause.constants[word - 1]
         return None
 
-
-def _text(output: StepOutput, place: int) -> str | None:
-    if place == 0:
-        return None
-    return output.texts[place] if place in output.texts else text_of(output.m, place)
+    def text(self, output: StepOutput, place: int) -> str | None:
+        """The text at a place, None for 0."""
+        if place == 0:
+            return None
+        return output.texts[place] if place in output.texts else text_of(output.m, place)

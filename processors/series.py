@@ -9,10 +9,11 @@ window of length W while end + W > clock, so the work of an event does not depen
 
 from __future__ import annotations
 
-from processors import arena
+from processors import arena, places
 from processors import layout as L
 from processors.arena import wide
 from processors.jit import hot, inline, jit, stay_apart
+from processors.marks import mark_readers_of_window
 from processors.rules import program as G
 from processors.rules.program import look
 
@@ -80,6 +81,7 @@ def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
     block = wide(m32[row * 2 + L.ROW_SERIES32])
     cls = wide(m32[row * 2 + L.ROW_SERIES_CLASS32])
     if block == 0 or used + words > arena.class_words(cls):
+        places.forget(m, m32, g, row)
         block, cls = arena.resized(m, block, cls, used, used + words)
         m32[row * 2 + L.ROW_SERIES32] = block
         m32[row * 2 + L.ROW_SERIES_CLASS32] = cls
@@ -92,6 +94,8 @@ def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
         m32[at * 2 + L.CELL_FLAGS32] = L.CELL_IS_GROUP
     m32[row * 2 + L.ROW_SERIES_USED32] = used + words
     m32[row * 2 + L.ROW_CALM32] = 0
+    if m[L.R_PLACED] == row:
+        m[m[L.R_PLACES] + series] = at
     return at
 
 
@@ -285,7 +289,10 @@ def link_window(g, sid):  # type: ignore[no-untyped-def]
 
 @hot
 def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
-    """Let every pane leave whose time in a window ended at or before `now`; free those that left the longest."""
+    """Let every pane leave whose time in a window ended at or before `now`; free those that left the longest.
+
+    The tags that read such a window are marked.
+    """
     series = m32[at * 2 + L.CELL_SERIES32]
     pane_ms = look(g, G.SERIES_PANE_MS, series)
     w0 = look(g, G.SERIES_WINDOWS, series)
@@ -298,6 +305,8 @@ def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
             continue
         word = at + L.CELL_WINDOWS + (w - w0) * L.WINDOW_WORDS
         tail = wide(m32[word * 2 + 1])
+        if tail != 0 and pane_end(m32, tail, pane_ms) + length <= now:
+            mark_readers_of_window(m, g, w)
         while tail != 0 and pane_end(m32, tail, pane_ms) + length <= now:
             if kind <= DISTINCT:
                 m32[word * 2] -= m32[tail * 2 + L.PANE_COUNT32]
@@ -375,6 +384,7 @@ def release(m, m32, g, at):  # type: ignore[no-untyped-def]
 def drop_empty(m, m32, g, row):  # type: ignore[no-untyped-def]
     """Take the customer's empty cells out of their block, and give an empty block back."""
     stay_apart()
+    places.forget(m, m32, g, row)
     block = wide(m32[row * 2 + L.ROW_SERIES32])
     used = wide(m32[row * 2 + L.ROW_SERIES_USED32])
     at = 0

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from processors import arena, series, texts
 from processors import layout as L
 from processors.arena import wide
@@ -190,3 +193,9 @@ def evaluate(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
         at = add_entry(m, m32, g, row, tag)
     m32[at * 2 + L.TAG_VALUE32] = 1
     m32[at * 2 + L.TAG_SET32] = block
+
+
+def texts_of(m: NDArray[np.int64], block: int) -> list[int]:
+    """The texts that are the keys of a set, smallest first."""
+    keys: list[int] = m[block + SET_KEYS : block + SET_KEYS + int(m[block + SET_COUNT])].tolist()
+    return keys

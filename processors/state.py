@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors import dedupe, evidence, id_table
 from processors import layout as L
+from processors.marks import todo_words
 from processors.room import room_needed
 from processors.rules import program as G
 from processors.timers import HEAP_WORDS, SLOTS
@@ -41,6 +42,7 @@ def _of(m: I64, changes: I64, touched: I64, why: I64) -> State:
 def _reserve(m: I64, words: int) -> int:
     """Take `words` zeroed words of fresh memory. Returns the first."""
     at = int(m[L.R_TOP])
+    m[at : at + words] = 0  # a forecast may have been made there
     m[L.R_TOP] = at + words
     return at
 
@@ -57,8 +59,8 @@ _FIRST_HEAP = 1024
 
 def new_state(g: I64, dedupe_max_ids: int) -> State:
     """An empty partition for the rules `g` that remembers up to `dedupe_max_ids` event ids."""
-    todo = (int(g[G.TAG_COUNT]) >> 6) + 1
-    present = (3 * int(g[G.TAG_COUNT]) >> 6) + 1
+    todo = todo_words(int(g[G.TAG_COUNT]))
+    entries = 3 * int(g[G.TAG_COUNT])
     series = int(g[G.SERIES_COUNT])
     fixed = (
         L.R_WORDS
@@ -68,13 +70,13 @@ def new_state(g: I64, dedupe_max_ids: int) -> State:
         + 2 * dedupe.SMALLEST
         + _FIRST_HEAP * HEAP_WORDS
         + todo
-        + present
+        + entries
         + series
     )
     m = np.zeros(2 * fixed, np.int64)
     m[L.R_TOP] = L.R_WORDS
     m[L.R_TODO] = _reserve(m, todo)
-    m[L.R_PRESENT] = _reserve(m, present)
+    m[L.R_ENTRY_PLACES] = _reserve(m, entries)
     m[L.R_PLACES] = _reserve(m, series)
     m[L.R_WHEEL] = _reserve(m, SLOTS)
     m[L.R_TABLE] = _reserve(m, _FIRST_TABLE)

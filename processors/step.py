@@ -14,12 +14,12 @@ from typing import Final
 
 import numpy as np
 
-from processors import assigned, attributes, customers, dedupe, distinct, forecast, groups, series, sets, timers
+from processors import assigned, attributes, customers, dedupe, distinct, forecast, groups, places, series, sets, timers
 from processors import evidence as why
 from processors import layout as L
 from processors.attributes import TEXT_SEED
 from processors.decode import varint
-from processors.evaluate import evaluate, fire, let_leave, settle
+from processors.evaluate import evaluate_noted, fire, let_panes_leave, settle
 from processors.hashing import U, hash_bytes, mix64, partition_of
 from processors.interpret import EVENT_TIME, is_text, passes
 from processors.jit import hot, inline, jit, stay_apart
@@ -253,30 +253,54 @@ def _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign):  # type: ign
 
 
 @hot
-def _count(m, m32, g, texts, consts, row, events, reals, e, buf, sign):  # type: ignore[no-untyped-def]
-    """Feed the event to every series whose filter it passes."""
+def _candidates(g, index, events, e, buf):  # type: ignore[no-untyped-def]
+    """The filters [first, end) in CANDIDATES that may pass the event, by an indexed field of its type."""
+    field = look(g, G.INDEX_FIELD, index)
+    if (events[e, L.EV_PRESENT] >> field) & 1 == 0:
+        return np.int64(0), np.int64(0)
+    value = events[e, L.EV_FIELDS + field]
+    if look(g, G.INDEX_IS_TEXT, index) != 0:
+        value = np.int64(hash_bytes(buf, value >> 32, value & 0xFFFFFFFF, TEXT_SEED))
+    slots = look(g, G.INDEX_SLOTS, index)
+    mask = look(g, G.INDEX_SLOTS, index + 1) - slots - 1
+    s = value & mask
+    while True:
+        slot = g[G.SLOTS] + (slots + s) * G.SLOT_WORDS
+        if g[slot + 2] == 0 or g[slot] == value:
+            return g[slot + 1], g[slot + 2]
+        s = (s + 1) & mask
+
+
+@hot
+def _count(m, m32, g, texts, consts, row, events, reals, e, buf, sign, matches):  # type: ignore[no-untyped-def]
+    """Feed the event to every series whose filter it passes: with `matches` to the matches, without to all others."""
     event_type = events[e, L.EV_TYPE]
-    special = look(g, G.TYPE_SPECIAL, event_type) != 0
-    for f in range(look(g, G.TYPE_FILTERS, event_type), look(g, G.TYPE_FILTERS, event_type + 1)):
-        start = look(g, G.FILTER_START, f)
-        if not passes(m, m32, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf, row):
-            continue
-        for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
-            if not special or look(g, G.SERIES_KIND, sid) < series.MATCH:
-                _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign)
+    first = look(g, G.TYPE_OPEN, event_type)
+    end = look(g, G.TYPE_OPEN, event_type + 1)
+    index = look(g, G.TYPE_INDEXES, event_type)
+    while True:
+        for i in range(first, end):
+            f = look(g, G.CANDIDATES, i)
+            start = look(g, G.FILTER_START, f)
+            if matches and look(g, G.FILTER_MATCHES, f) == 0:
+                continue
+            if not passes(m, m32, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf, row):
+                continue
+            for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
+                kind = look(g, G.SERIES_KIND, sid)
+                if kind == series.MATCH if matches else kind < series.MATCH:
+                    _feed(m, m32, g, texts, row, sid, events, reals, e, buf, sign)
+        if index == look(g, G.TYPE_INDEXES, event_type + 1):
+            break
+        first, end = _candidates(g, index, events, e, buf)
+        index += 1
 
 
 @jit
 def _match(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: ignore[no-untyped-def]
     """As the second event of sequences, before it can be the first of any: it does not follow itself."""
     stay_apart()
-    event_type = events[e, L.EV_TYPE]
-    for f in range(look(g, G.TYPE_FILTERS, event_type), look(g, G.TYPE_FILTERS, event_type + 1)):
-        for sid in range(look(g, G.FILTER_SERIES, f), look(g, G.FILTER_SERIES, f + 1)):
-            if look(g, G.SERIES_KIND, sid) == series.MATCH:
-                start = look(g, G.FILTER_START, f)
-                if passes(m, m32, g, texts, consts, start, look(g, G.FILTER_END, f), events, reals, e, buf, row):
-                    _feed(m, m32, g, texts, row, sid, events, reals, e, buf, 1)
+    _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1, True)
 
 
 @jit
@@ -290,7 +314,7 @@ def _take_back(m, m32, g, texts, consts, row, events, reals, e, buf):  # type: i
     events[e, L.EV_FIELDS + _FIELD_KIND] = _ORDER
     events[e, L.EV_FIELDS + _FIELD_AMOUNT] = abs(amount)
     events[e, L.EV_FIELDS + _FIELD_QUANTITY] = abs(quantity)
-    _count(m, m32, g, texts, consts, row, events, reals, e, buf, -1)
+    _count(m, m32, g, texts, consts, row, events, reals, e, buf, -1, False)
     events[e, L.EV_TIME] = happened
     events[e, L.EV_FIELDS + _FIELD_KIND] = _CANCEL
     events[e, L.EV_FIELDS + _FIELD_AMOUNT] = amount
@@ -361,7 +385,8 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, rea
             mark(m, look(g, G.DEFAULT_TAGS, i))
     else:
         # no tag was to flip by what has left since the last look, or a timer would have fired
-        let_leave(m, m32, g, row, clock)
+        places.note(m, m32, g, row)
+        let_panes_leave(m, m32, g, row, clock)
     event_type = events[e, L.EV_TYPE]
     m[L.R_NOW] = clock
     if event_type == COMMAND:
@@ -373,12 +398,14 @@ def _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, rea
             _merge_profile(m, m32, g, texts, row, events, e, buf)
         if look(g, G.TYPE_SPECIAL, event_type) != 0:
             _match(m, m32, g, texts, consts, row, events, reals, e, buf)
-        _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1)
+        _count(m, m32, g, texts, consts, row, events, reals, e, buf, 1, False)
     made = m[L.R_OUT_CHANGES]
-    evaluate(m, m32, g, changes, touched, evidence, row, clock, np.int64(e), True)
+    evaluate_noted(m, m32, g, changes, touched, evidence, row, clock, np.int64(e), True)
     timed = m32[row * 2 + L.ROW_TIMED32] + m32[row * 2 + L.ROW_ASSIGNED32] > 0 or event_type == COMMAND
     if timed or m[L.R_OUT_CHANGES] != made or m32[row * 2 + L.ROW_CALM32] == 0:
         settle(m, m32, m8, g, touched, row, clock)
+    else:
+        places.forget(m, m32, g, row)
     if event_type != COMMAND and _is_late(g, event_type, events[e, L.EV_TIME], clock):
         return _LATE
     return _APPLIED

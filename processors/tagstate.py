@@ -224,19 +224,19 @@ def mark_pending(m, m32, g, row, now, happened):  # type: ignore[no-untyped-def]
 
 
 @jit
-def least_due(m, m32, g, row):  # type: ignore[no-untyped-def]
-    """Lower bound of the time at which one of the customer's tags that are not simply out changes by itself.
+def least_due(m, m32, g, row, least):  # type: ignore[no-untyped-def]
+    """Lower bound of the time at which one of the customer's tags that are not simply out changes by itself, if that is
+    before `least`, which is returned otherwise.
 
     That is when its own timing says so, or when what it reads has fallen far enough.
     """
-    least = L.FAR
     at = wide(m32[row * 2 + L.ROW_TAGS32])
     end = at + m32[row * 2 + L.ROW_TAGS_USED32]
     while at < end:
         index = wide(m32[at * 2 + L.TAG_INDEX32])
         least = min(least, _due_of(m, g, at, index))
         if index < g[G.TAG_COUNT]:
-            least = min(least, waits.least_read(m, m32, g, row, index))
+            least = waits.least_read(m, m32, g, row, index, least)
         at += look(g, G.TAG_WORDS, index)
     return least
 

@@ -28,8 +28,7 @@ def listed_values(tag: Tag) -> list[Value | None]:
 
 def keys_of(m: I64, block: int) -> tuple[str, ...]:
     """The keys of a set, smallest first."""
-    keys = m[block + sets.SET_KEYS : block + sets.SET_KEYS + int(m[block + sets.SET_COUNT])]
-    return tuple(text_of(m, key) for key in keys.tolist())
+    return tuple(text_of(m, key) for key in sets.texts_of(m, block))
 
 
 def without_memory(output: StepOutput, tags: Sequence[Tag], g: I64) -> StepOutput:

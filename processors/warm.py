@@ -6,6 +6,7 @@ through everything of the engine that is called from Python, with the types of a
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 from pathlib import Path
@@ -17,11 +18,10 @@ from processors import customers
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
 from processors.encode import AvroEncoder
+from processors.explain import Explainer
 from processors.hashing import partition_of_key
-from processors.history import History
 from processors.layout import HOUR_MS
 from processors.partition import Partition
-from processors.replay import replay
 from processors.rules.load import load_rules
 from schemas.codec import event_from_json
 from schemas.events import EARLIEST_EVENT_MS
@@ -36,6 +36,13 @@ RULES = """
   when: count(browse where channel == "app", 1d) > 0
   leave: sum(purchase.amount, 30d) > 5
   dwell: 1m
+  forecast: true
+- tag: types
+  name: Page types
+  class: dynamic
+  category: behaviour
+  for_each: browse.page_type
+  when: count(browse, 1d) > 0
 """
 
 FOLDERS = "numba-"
@@ -48,24 +55,34 @@ CUSTOMERS = 20_000
 def run() -> None:
     """Call everything of the engine that is called from Python."""
     rule_set = load_rules({"warm.yaml": RULES}, time_zone="UTC", default_currency="CNY")
-    history = History()
-    for number in range(CUSTOMERS):
-        event = {"event_id": str(number), "customer_id": str(number), "event_time": EARLIEST_EVENT_MS, "channel": "app"}
-        history.add(event_from_json("browse", event), EARLIEST_EVENT_MS, number)
+    payloads: list[bytes | None] = [_browse(number) for number in range(CUSTOMERS)]
     partition = Partition(rule_set)
     writer = ChangeWriter(rule_set)
     encoder = AvroEncoder(rule_set, 0, SOURCE, None, None)
-    for _, decoded, output in replay(partition, history, EARLIEST_EVENT_MS + HOUR_MS):
+    decoder = Decoder([None], OWN_WRITERS, rule_set)
+    zeros = np.zeros(CUSTOMERS, np.int64)
+    decoded = decoder.decode(payloads, zeros + EARLIEST_EVENT_MS, zeros, zeros)
+    for order, clock in ((np.arange(CUSTOMERS, dtype=np.int64), 0), (zeros[:0], EARLIEST_EVENT_MS + HOUR_MS)):
+        output = partition.step(decoded, order, clock)
         list(writer.changes(output, decoded, partition=0, epoch=0))
         list(writer.current(output, partition.state.m, partition=0, epoch=0))
         encoder.changes(output, decoded, epoch=0, emitted_at=0)
         encoder.current(output, partition.state.m, epoch=0, clock=output.clock)
+    explainer = Explainer(partition)
+    for number, customer in itertools.product(range(len(rule_set.tags)), ("1", "nobody")):
+        explainer.standing(customer, number)
     partition.set_customer_seq("1", 1)
     customers.id_in_row(partition.state.m, partition.state.m8, int(partition.rows()[0]))
     partition_of_key(b"1", 6)
     # The other way in: a tagger's sources have types.
     zero = np.zeros(1, np.int64)
-    Decoder(["browse"], OWN_WRITERS).decode(history.payloads(zero), zero, zero, zero)
+    Decoder(["browse"], OWN_WRITERS).decode(payloads[:1], zero, zero, zero)
+
+
+def _browse(number: int) -> bytes:
+    """One customer looks at an item."""
+    event = {"event_id": str(number), "customer_id": str(number), "event_time": EARLIEST_EVENT_MS, "channel": "app"}
+    return event_from_json("browse", event | {"page_type": "item"})
 
 
 def remove_others(kept: Path) -> None:

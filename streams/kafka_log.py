@@ -59,14 +59,19 @@ class KafkaReader:
         self._consumer = ck.Consumer({**config, **_COMMON, **group})
         self._consumer.assign([_tp(partition, start)])
         self._partition = partition
+        self.at_end = False
+        """Whether there was nothing behind what was read last."""
 
     def read(self, most: int, timeout_s: float) -> list[Message]:
         messages: list[Message] = []
         for message in self._consumer.consume(most, timeout_s):
             error = message.error()
             if error is None:
+                self.at_end = False
                 messages.append(message)
-            elif error.code() != ck.KafkaError._PARTITION_EOF and not error.retriable():
+            elif error.code() == ck.KafkaError._PARTITION_EOF:
+                self.at_end = True
+            elif not error.retriable():
                 raise KafkaError("TS-K101", f"Reading {self._partition.topic}: {error.str()}")
         return messages
 

@@ -16,10 +16,12 @@ from typing import Any, Final
 
 import structlog
 
-from schemas.registry import RawSchema
+from schemas.extra_schemas import load_directory
+from schemas.registry import RawSchema, Writers
 from streams.clock import Clock
+from streams.settings import Settings
 
-__all__ = ["Interrupted", "SchemaRegistry"]
+__all__ = ["Interrupted", "SchemaRegistry", "writers_of"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -43,6 +45,13 @@ NO_SUCH_SCHEMA: Final = 40403
 
 class Interrupted(Exception):
     """The process is to end, and the registry has not answered."""
+
+
+def writers_of(settings: Settings, clock: Clock, go_on: Callable[[], bool]) -> Writers:
+    """The schemas that the settings name: those in files, and the registry's. `go_on` as in SchemaRegistry."""
+    extra = load_directory(settings.schemas_dir) if settings.schemas_dir is not None else []
+    url = settings.schema_registry.url
+    return Writers(extra=extra, fetch_by_id=SchemaRegistry(url, clock, go_on).schema if url is not None else None)
 
 
 class _NoAnswer(Exception):

@@ -26,6 +26,11 @@ def _program(side: C.Side, compiler: ConditionCompiler) -> list[Instruction]:
     return compiler.compile(side.expr)
 
 
+def _truth(clause: C.Clause, compiler: ConditionCompiler) -> list[Instruction]:
+    """Instructions by which a clause is true or false; none for the number of a score, which is neither."""
+    return [] if clause.part == C.SCORE else compiler.compile(clause.expr)
+
+
 def evidence_words(tags: list[T.Tag], by_level: list[list[C.Clause]]) -> int:
     """Most words of evidence that one evaluation of a customer may give."""
     counts = {tag.id: 0 for tag in tags}
@@ -43,6 +48,7 @@ def clause_tables(tags: list[T.Tag], code: Code, conditions: ConditionCompiler) 
     clauses = [clause for each in by_level for clause in each]
     sides = [(clause, side) for clause in clauses for side in (clause.value, clause.against)]
     programs = [code.add(_program(side, compilers[clause.tag])) for clause, side in sides]
+    truths = [code.add(_truth(clause, compilers[clause.tag])) for clause in clauses]
     levels = len(by_level) - len(tags)
     numbers = firsts(len(each) for each in by_level)
     return {
@@ -53,6 +59,8 @@ def clause_tables(tags: list[T.Tag], code: Code, conditions: ConditionCompiler) 
         G.SIDE_SORT: ints(side.sort for _, side in sides),
         G.SIDE_START: ints(start for start, _ in programs),
         G.SIDE_END: ints(end for _, end in programs),
+        G.CLAUSE_START: ints(start for start, _ in truths),
+        G.CLAUSE_END: ints(end for _, end in truths),
         G.TAG_FORECAST: ints(int(tag.forecast) for tag in tags),
         G.TAG_HOLDOUT: ints(-1 if tag.holdout is None else round(tag.holdout * 2**53) for tag in tags),
         G.TAG_SALT: ints(int(id_hash(tag.id.encode())) for tag in tags),

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from processors import evidence as E
 from processors.rules import tree as T
 from processors.rules.conditions import unit_of
 from processors.rules.depend import before_in_group
 from processors.rules.dump import dump, dump_number
-from processors.rules.parts import nodes_of, parts_of
+from processors.rules.parts import parts_of
 from processors.rules.walk import entry_conditions, within_group
 from processors.rules.windows import pane_ms_of
 from processors.step import UNIT_TEXT
 
+SCORE: Final = "score"
+"""The part that has a number where others have conditions."""
+
 Constant = float | str | tuple[str, ...]
+
+EVER: Final = 0
+"""In place of a window's length: it is longer than any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,16 @@ class Clause:
     part: str
     """Key of the tag's YAML in which it stands: `when`, `leave`, `score`, or `tier[i]`."""
     expr: T.Expr
+    negated: bool
+    """Whether it stands under a `not`, so that the rule wants it to be false."""
     value: Side
     against: Side
     constant: Constant | None
     """What its value is compared with, where that is a constant; a list's texts, or its numbers as texts."""
     window_ms: int | None
-    """Length of the longest window of its value; 0 of `ever`; None if it has none."""
+    """Length of the longest window in it; EVER; None if it has none."""
     pane_ms: int
+    """Length of that window's panes."""
 
     @property
     def text(self) -> str:
@@ -63,18 +73,18 @@ class Clause:
         """Start and end (ms) of its window at an instant: from the start of the oldest pane that it may hold."""
         if self.window_ms is None:
             return None, None
-        if self.window_ms == 0:
+        if self.window_ms == EVER:
             return None, at_ms
         return (at_ms - self.window_ms) // self.pane_ms * self.pane_ms, at_ms
 
 
-def _clauses_in(expr: T.Expr) -> Iterator[T.Expr]:
-    """What logic joins, left to right."""
+def _clauses_in(expr: T.Expr, *, negated: bool = False) -> Iterator[tuple[T.Expr, bool]]:
+    """What logic joins, left to right, and whether it stands there negated."""
     if isinstance(expr, T.And | T.Or | T.Not):
         for part in parts_of(expr):
-            yield from _clauses_in(part)
+            yield from _clauses_in(part, negated=negated != isinstance(expr, T.Not))
     else:
-        yield expr
+        yield expr, negated
 
 
 def _side(expr: T.Expr, *, is_text: bool) -> Side:
@@ -124,28 +134,23 @@ def _sides(expr: T.Expr) -> tuple[Side, Side, Constant | None]:
     return Side(E.TRUTH, expr), Side(E.NONE), None
 
 
-def _window_of(expr: T.Expr) -> int | None:
-    """Length of the longest window in an expression, 0 of `ever`, None if there is none."""
-    lengths: list[int] = []
-    for node in nodes_of(expr):
-        if isinstance(node, T.Trend):
-            lengths.append(2 * (node.item.window_ms or 0))
-        elif isinstance(node, T.Top) or (isinstance(node, T.Aggregate) and node.func != "days_since"):
-            lengths.append(node.window_ms or 0)
-    if not lengths:
-        return None
-    return 0 if 0 in lengths else max(lengths)
+def _windows_of(expr: T.Expr) -> Iterator[tuple[int, int]]:
+    """Lengths of an expression's windows and of their panes; the window of a trend is twice as long as it reads."""
+    for node in parts_of(expr):
+        yield from _windows_of(node)
+    if isinstance(expr, T.Trend):
+        assert expr.item.window_ms is not None, "a trend has a window"
+        yield 2 * expr.item.window_ms, pane_ms_of(expr.item.window_ms)
+    elif isinstance(expr, T.Top) or (isinstance(expr, T.Aggregate) and expr.func != "days_since"):
+        yield EVER if expr.window_ms is None else expr.window_ms, pane_ms_of(expr.window_ms)
 
 
-def _panes_of(expr: T.Expr) -> int:
-    """Length (ms) of the widest panes in an expression."""
-    windows = [n.window_ms for n in nodes_of(expr) if isinstance(n, T.Aggregate | T.Top)]
-    return max(map(pane_ms_of, windows), default=pane_ms_of(None))
-
-
-def _clause(tag: str, part: str, expr: T.Expr) -> Clause:
-    value, against, constant = (Side(E.NUMBER, expr), Side(E.NONE), None) if part == "score" else _sides(expr)
-    return Clause(tag, part, expr, value, against, constant, _window_of(expr), _panes_of(expr))
+def _clause(tag: str, part: str, expr: T.Expr, negated: bool = False) -> Clause:
+    value, against, constant = (Side(E.NUMBER, expr), Side(E.NONE), None) if part == SCORE else _sides(expr)
+    windows = sorted(_windows_of(expr))
+    none: tuple[int | None, int] = None, pane_ms_of(None)
+    window_ms, pane_ms = windows[0 if windows[0][0] == EVER else -1] if windows else none
+    return Clause(tag, part, expr, negated, value, against, constant, window_ms, pane_ms)
 
 
 def clauses_by_level(tags: list[T.Tag]) -> list[list[Clause]]:
@@ -156,12 +161,12 @@ def clauses_by_level(tags: list[T.Tag]) -> list[list[Clause]]:
     levels: list[list[Clause]] = []
     for tag in tags:
         if tag.score is not None:
-            levels.append([_clause(tag.id, "score", tag.score)])
+            levels.append([_clause(tag.id, SCORE, tag.score)])
         for place, condition in enumerate(entry_conditions(tag)):
             part = f"tier[{place}]" if tag.tiers else "when"
-            levels.append([_clause(tag.id, part, expr) for expr in _clauses_in(condition)])
+            levels.append([_clause(tag.id, part, *each) for each in _clauses_in(condition)])
     leaves = [
-        [_clause(tag.id, "leave", expr) for expr in _clauses_in(tag.leave)] if tag.leave is not None else []
+        [_clause(tag.id, "leave", *each) for each in _clauses_in(tag.leave)] if tag.leave is not None else []
         for tag in tags
     ]
     return levels + leaves

@@ -20,8 +20,8 @@ CODE: Final = 0
 """Instructions of five words, see interpret.py."""
 TEXT_AT: Final = 1
 """First byte of each constant text in `texts`."""
-TYPE_FILTERS: Final = 2
-"""First of the filters of each event type."""
+TYPE_OPEN: Final = 2
+"""First of the filters (in CANDIDATES) of each event type that are put to each of its events (filter_index.py)."""
 TYPE_SERIES: Final = 3
 """Number of series of each event type, and words of all their cells."""
 TYPE_WORDS: Final = 4
@@ -73,7 +73,7 @@ SERIES_EAGER: Final = 30
 READ_SERIES: Final = 31
 READ_METRIC: Final = 32
 """Metric of the series, as in OP_WINDOW; -1 - window for the time since the last event, which rises; or one of TRIED,
-WAITS, BIRTHDAY and MOVED."""
+OUTGROWS, RACES, WAITS, BIRTHDAY and MOVED."""
 READ_FLOOR: Final = 33
 """Falling below this is what matters, ANY_FALL if it matters always; of a time, reaching it (ms)."""
 SERIES_SPAN_MS: Final = 34
@@ -126,12 +126,33 @@ SIDE_SORT: Final = 61
 """Two for each clause, its value and what that is compared with: what it is (clauses.py); then its program."""
 SIDE_START: Final = 62
 SIDE_END: Final = 63
-TAG_FORECAST: Final = 64
+CLAUSE_START: Final = 64
+"""Program of each clause, by which it is true or false; empty for the number of a score."""
+CLAUSE_END: Final = 65
+TAG_FORECAST: Final = 66
 """1 for tags whose changes say when they will flip."""
-TAG_HOLDOUT: Final = 65
+TAG_HOLDOUT: Final = 67
 """Share of customers held out, of 2^53; -1 if the tag holds nobody out. Then what makes the draw the tag's own."""
-TAG_SALT: Final = 66
-TABLES: Final = 67
+TAG_SALT: Final = 68
+CANDIDATES: Final = 69
+"""Filters: the open ones, and those that are found by the value of a field."""
+TYPE_INDEXES: Final = 70
+"""First of the indexed fields of each event type."""
+INDEX_FIELD: Final = 71
+INDEX_IS_TEXT: Final = 72
+INDEX_SLOTS: Final = 73
+"""First of the slots of each indexed field, a power of two of them."""
+SLOTS: Final = 74
+"""Three words a slot: a whole number or the hash of a text, and the range in CANDIDATES of the filters that may pass
+events with it; an end of 0 if the slot is empty."""
+SLOT_WORDS: Final = 3
+FILTER_MATCHES: Final = 75
+"""1 for filters of which a series is a match."""
+WINDOW_TAGS: Final = 76
+"""First of the tags (in WINDOW_READERS) that read each window."""
+WINDOW_READERS: Final = 77
+"""Ranks of tags."""
+TABLES: Final = 78
 DEFAULT_COUNT: Final = TABLES
 """Number of entries of DEFAULT_TAGS; a word of its own, as are those that follow."""
 TAG_COUNT: Final = TABLES + 1
@@ -169,6 +190,12 @@ of its program with `<=`, behind which stand the one with `>=` and the condition
 
 WAITS: Final = -(1 << 23)
 """A sequence in which the series' last event waits for another in vain. READ_FLOOR is its instruction OP_ABSENT."""
+OUTGROWS: Final = -(1 << 24)
+"""The time since the series' last event, compared with a value that time alone does not move while nothing leaves its
+windows. READ_FLOOR is an instruction that is never run: the comparison, the window, and the value's program."""
+RACES: Final = -(1 << 25)
+"""The time since the series' last event, compared with that since another's. READ_FLOOR is an instruction that is never
+run: the comparison, and the places of both, as in OP_ABSENT."""
 
 
 class Program(NamedTuple):

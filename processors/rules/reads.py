@@ -74,7 +74,7 @@ class ReadFinder:
     def __init__(
         self, table: SeriesTable, look_up: Callable[[T.Compare | T.Sequence], int], group: str | None = None
     ) -> None:
-        """`look_up` gives what READ_FLOOR is for a condition that is TRIED or WAITS; `group` as for `windows_of`."""
+        """`look_up` gives what READ_FLOOR is of a condition about time since something; `group` as for `windows_of`."""
         self._table = table
         self._group = group
         self._look_up = look_up
@@ -123,12 +123,10 @@ class ReadFinder:
         sinces = [part for side in (left, right) for part in _sinces_in(side)]
         plain = isinstance(left, T.Number) or isinstance(right, T.Number)
         if sinces and not (plain and sinces[0] in (left, right)):
-            things = [T.Happening(since.event, since.where) for since in sinces]
-            yield Fading(frozenset(self._trial(thing, comparison) for thing in things), True)
-
-    def _trial(self, what: T.Happening, condition: T.Compare) -> Read:
-        """A condition that moves with the time since the newest of these events."""
-        return Read(self._table.locate(newest(what, self._group))[0], G.TRIED, self._look_up(condition))
+            comparison = with_time_left(comparison)
+            things = [newest(T.Happening(since.event, since.where), self._group) for since in sinces]
+            metric, floor = metric_of(comparison), self._look_up(comparison)
+            yield Fading(frozenset(Read(self._table.locate(thing)[0], metric, floor) for thing in things), True)
 
     def _side(self, value: T.Expr, op: T.CompareOp, other: T.Expr, wanted: bool) -> Fading:
         """One side of `value op other`."""
@@ -165,10 +163,30 @@ class ReadFinder:
         return frozenset(reads)
 
 
+def _is_since(value: T.Expr) -> bool:
+    return isinstance(value, T.Aggregate) and value.func == "days_since"
+
+
+def with_time_left(comparison: T.Compare) -> T.Compare:
+    """The same comparison, with a `days_since` that stands alone on its left side."""
+    if _is_since(comparison.right) and not _is_since(comparison.left):
+        return T.Compare(flip(comparison.op), comparison.right, comparison.left)
+    return comparison
+
+
+def metric_of(comparison: T.Compare) -> int:
+    """How it is found when time since something changes a comparison (with_time_left): OUTGROWS, RACES or TRIED."""
+    if not _is_since(comparison.left):
+        return G.TRIED
+    if _is_since(comparison.right):
+        return G.RACES
+    return G.TRIED if _sinces_in(comparison.right) else G.OUTGROWS
+
+
 def _sinces_in(value: T.Expr) -> list[T.Aggregate]:
     """Every `days_since` of a value."""
     parts = (value.left, value.right) if isinstance(value, T.Ratio) else (value,)
-    return [part for part in parts if isinstance(part, T.Aggregate) and part.func == "days_since"]
+    return [part for part in parts if isinstance(part, T.Aggregate) and _is_since(part)]
 
 
 def _floors(op: int, value: int) -> list[int]:

@@ -16,6 +16,7 @@ from processors.rules import program as G
 from processors.rules import tree as T
 from processors.rules.code import Code, firsts, ints
 from processors.rules.conditions import ConditionCompiler
+from processors.rules.filter_index import Key, index_tables, keys_of
 from processors.rules.filters import FilterCompiler, names_currency
 from processors.rules.instructions import Pools
 from processors.rules.program import I64
@@ -32,7 +33,7 @@ _TEXT_BLOCK_WORDS: Final = class_words(class_for(held.MAX_WORDS))
 def filter_tables(
     table: SeriesTable, code: Code, pools: Pools, currency: str, conditions: ConditionCompiler
 ) -> dict[int, I64]:
-    """Filters of each event type, and the series that each feeds."""
+    """Filters of each event type, by which of them an event may pass, and the series that each feeds."""
 
     def state(expr: T.Expr, as_text: bool | None) -> tuple[int, int]:
         if as_text is None:
@@ -41,16 +42,22 @@ def filter_tables(
 
     ranges: list[tuple[int, int]] = []
     feeds: list[int] = []
-    per_type: list[int] = []
+    matches: list[bool] = []
+    keys: list[list[list[Key]]] = []
     for event in EVENT_TYPES:
         compiler = FilterCompiler(event, pools, currency, state)
-        fed = Counter(s.key.where for s in table.series if s.key.event == event)
-        for where, series in fed.items():
+        fed: dict[T.Expr | None, list[int]] = {}
+        for s in table.series:
+            if s.key.event == event:
+                fed.setdefault(s.key.where, []).append(s.key.kind)
+        for where, fed_kinds in fed.items():
             ranges.append(code.add(compiler.compile(where) if where is not None else []))
-            feeds.append(series)
-        per_type.append(len(fed))
+            feeds.append(len(fed_kinds))
+            matches.append(kinds.MATCH in fed_kinds)
+        keys.append([keys_of(where, compiler, pools) for where in fed])
     return {
-        G.TYPE_FILTERS: firsts(per_type),
+        **index_tables(keys),
+        G.FILTER_MATCHES: ints(map(int, matches)),
         G.FILTER_START: ints(a for a, _ in ranges),
         G.FILTER_END: ints(b for _, b in ranges),
         G.FILTER_SERIES: firsts(feeds),

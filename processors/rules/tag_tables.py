@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from processors import assigned
+from processors import interpret as vm
 from processors import layout as L
 from processors.rules import program as G
 from processors.rules import tree as T
 from processors.rules.code import Code, firsts, ints
 from processors.rules.conditions import ConditionCompiler
 from processors.rules.depend import dependencies, evaluation_order
+from processors.rules.instructions import OPS
 from processors.rules.parts import nodes_of
 from processors.rules.program import I64
-from processors.rules.reads import Read, ReadFinder
+from processors.rules.reads import Read, ReadFinder, metric_of
 from processors.rules.sorts import sort_of
 from processors.rules.walk import conditions_of, entry_conditions, values_and_conditions_of
 from processors.rules.windows import SeriesTable, Window, windows_of
@@ -24,7 +26,7 @@ from processors.tagstate import NO_PROGRAM
 
 
 class _Trials:
-    """Programs by which conditions are tried out at other times."""
+    """Programs and instructions by which it is found when conditions change by the time since something."""
 
     def __init__(self, compiler: ConditionCompiler, code: Code) -> None:
         self._compiler = compiler
@@ -32,21 +34,29 @@ class _Trials:
         self._made: dict[tuple[T.Expr, str | None], int] = {}
 
     def within(self, group: str | None) -> Callable[[T.Compare | T.Sequence], int]:
-        """What READ_FLOOR is of a read that is TRIED or WAITS, of conditions about one key if there is a group."""
+        """What READ_FLOOR is of such a condition, if there is a group about one key."""
         return lambda condition: self._of(condition, group)
 
     def _of(self, condition: T.Compare | T.Sequence, group: str | None) -> int:
         if (condition, group) not in self._made:
-            compiler = self._compiler.within(group)
-            if isinstance(condition, T.Sequence):
-                start, _ = self._code.add(compiler.compile(condition))
-                self._made[condition, group] = start
-            else:
-                three = (replace(condition, op="<="), replace(condition, op=">="), condition)
-                (start, end), _, (_, last) = (self._code.add(compiler.compile(c)) for c in three)
-                assert last - start == 3 * (end - start)
-                self._made[condition, group] = start << 20 | end - start
+            self._made[condition, group] = self._make(condition, self._compiler.within(group))
         return self._made[condition, group]
+
+    def _make(self, condition: T.Compare | T.Sequence, compiler: ConditionCompiler) -> int:
+        if isinstance(condition, T.Sequence):
+            return self._code.add(compiler.compile(condition))[0]
+        metric = metric_of(condition)
+        if metric == G.OUTGROWS:
+            (_, _, window, *_), *_ = compiler.value(condition.left)
+            program = self._code.add(compiler.value(condition.right))
+            return self._code.add([(vm.OP_COMPARE, OPS[condition.op], window, *program)])[0]
+        if metric == G.RACES:
+            ((_, a, a_window, *_),), ((_, b, b_window, *_),) = map(compiler.value, (condition.left, condition.right))
+            return self._code.add([(vm.OP_COMPARE, OPS[condition.op], a << 16 | a_window, b << 16 | b_window, 0)])[0]
+        three = (replace(condition, op="<="), replace(condition, op=">="), condition)
+        (start, end), _, (_, last) = (self._code.add(compiler.compile(c)) for c in three)
+        assert last - start == 3 * (end - start)
+        return start << 20 | end - start
 
 
 def group_of(tag: T.Tag) -> str | None:
@@ -123,10 +133,13 @@ def order_tables(rule_set: T.RuleSet, tags: list[T.Tag], table: SeriesTable) -> 
     order = evaluation_order(rule_set.tags)
     ranks = {index: rank for rank, index in enumerate(order)}
     index_of = {tag.id: index for index, tag in enumerate(tags)}
-    readers: list[set[int]] = [set() for _ in table.series]
+    of_windows: list[list[set[int]]] = [[set() for _ in series.windows] for series in table.series]
     for index, tag in enumerate(tags):
         for window in windows_of_tag(tag):
-            readers[table.locate(window)[0]].add(ranks[index])
+            series, place = table.locate(window)
+            of_windows[series][place].add(ranks[index])
+    readers = [set[int]().union(*of_series) for of_series in of_windows]
+    by_window = [ranks for of_series in of_windows for ranks in of_series]
     dependents: list[set[int]] = [set() for _ in tags]
     for tag_id, seen in dependencies(rule_set.tags).items():
         for other in seen:
@@ -136,6 +149,8 @@ def order_tables(rule_set: T.RuleSet, tags: list[T.Tag], table: SeriesTable) -> 
         G.RANKED_TAGS: ints(order),
         G.SERIES_TAGS: firsts(len(r) for r in readers),
         G.READERS: ints(rank for r in readers for rank in sorted(r)),
+        G.WINDOW_TAGS: firsts(len(r) for r in by_window),
+        G.WINDOW_READERS: ints(rank for r in by_window for rank in sorted(r)),
         G.TAG_DEPENDENTS: firsts(len(d) for d in dependents),
         G.DEPENDENTS: ints(rank for d in dependents for rank in sorted(d)),
     }
@@ -164,7 +179,9 @@ def read_tables(tags: list[T.Tag], table: SeriesTable, code: Code, conditions: C
                     eager |= fading.reads
         # time since something passes its bound without anything leaving: that is looked at for each customer alike
         eager |= {read for read in found if read.metric < 0}
-    of_series = [sorted(read for read in eager if read.series == i) for i in range(len(table.series))]
+    of_series: list[list[Read]] = [[] for _ in table.series]
+    for read in sorted(eager):
+        of_series[read.series].append(read)
     reads = [read for group in (*of_tags, *of_series) for read in group]
     return {
         G.TAG_READS: firsts(len(group) for group in of_tags),

@@ -147,11 +147,16 @@ class SeriesTable:
 
     def __init__(self, windows: Iterable[Window]) -> None:
         self._keys: set[SeriesKey] = set()
+        self._with_measures: dict[SeriesKey, list[SeriesKey]] = {}
+        """By what they are without their measure: a count joins any of them."""
+        self._located: dict[Window, tuple[int, int]] = {}
         lengths: dict[SeriesKey, set[int]] = {}
         # sums first and `ever` last, so that what can join a series finds it
         for w in sorted(dict.fromkeys(windows), key=lambda w: (w.key.measure is None, w.length_ms == EVER)):
             key = self._place(w)
-            self._keys.add(key)
+            if key not in self._keys:
+                self._keys.add(key)
+                self._with_measures.setdefault(replace(key, measure=None), []).append(key)
             lengths.setdefault(key, set()).add(w.length_ms)
         rank: dict[tuple[str, T.Expr | None], int] = {}
         for key in lengths:
@@ -173,15 +178,17 @@ class SeriesTable:
             if key in self._keys:
                 return key
             if key.measure is None:
-                joined = [k for k in self._keys if replace(k, measure=None) == key]
+                joined = self._with_measures.get(key)
                 if joined:
                     return min(joined, key=lambda k: k.measure or "")
         return window.key
 
     def locate(self, window: Window) -> tuple[int, int]:
         """(series, place of the window among the series' windows)."""
-        index = self._at[self._place(window)]
-        return index, self.series[index].windows.index(window.length_ms)
+        if window not in self._located:
+            index = self._at[self._place(window)]
+            self._located[window] = index, self.series[index].windows.index(window.length_ms)
+        return self._located[window]
 
     def metric(self, window: Window) -> tuple[int, int]:
         """(series, metric), metric being window << 1 | is sum."""

@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 EXIT_ERRORS = 1
 
+SHOWN_UNUSED = 12
+"""Tags named of those that nobody is known to use; how many there are says more."""
+
 
 def command(
     directory: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Directory of the rules; default: the setting rules.dir.")
     ] = None,
+    conditions: Annotated[
+        bool, typer.Option("--conditions", help="List the conditions with the numbers by which changes name them.")
+    ] = False,
     config: Annotated[Path | None, typer.Option("--config", help="File of settings.")] = None,
 ) -> None:
     """Check rules and run their examples. Exit code 0: usable, 1: errors. Warnings change nothing."""
@@ -49,6 +55,8 @@ def command(
     show_problems(console, loaded.warnings, "yellow")
     failures = [] if loaded.rule_set is None else _run_examples(loaded.rule_set)
     _show_failures(console, failures)
+    if conditions and loaded.rule_set is not None:
+        _list_conditions(console, loaded.rule_set)
     _summarise(console, loaded, len(files), failures)
     if loaded.errors or failures:
         raise typer.Exit(EXIT_ERRORS)
@@ -107,11 +115,25 @@ def _show_failures(console: Console, failures: Sequence[Failure]) -> None:
         console.print()
 
 
+def _list_conditions(console: Console, rule_set: RuleSet) -> None:
+    """A line for each: number, tag, where it stands, and how it reads."""
+    from processors.rules.clauses import clauses_of
+
+    clauses = clauses_of(rule_set)
+    tag = max((len(clause.tag) for clause in clauses), default=0)
+    part = max((len(clause.part) for clause in clauses), default=0)
+    for number, clause in enumerate(clauses):
+        line = f"{number:>{len(str(len(clauses)))}}  {clause.tag:<{tag}}  {clause.part:<{part}}  {clause.text}"
+        console.print(line, markup=False)
+    console.print()
+
+
 def _summarise(console: Console, loaded: Loaded, files: int, failures: Sequence[Failure]) -> None:
     """Tags by category if the rules can be used, and one line of what was found."""
     from rich.table import Table
 
     from processors.rules.tag_reader import CATEGORIES
+    from processors.rules.unused import unused
 
     rule_set = loaded.rule_set
     counts = f"{_number(files, 'file')}, {_number(len(loaded.warnings), 'warning')}"
@@ -131,6 +153,11 @@ def _summarise(console: Console, loaded: Loaded, files: int, failures: Sequence[
     failed = f", {len(failures)} failed" if failures else ""
     console.print(f"{_number(len(rule_set.tags), 'tag')} in {counts}, {_number(run, 'example')} run{failed}.")
     console.print(f"Rule version {rule_set.version}, text {rule_set.text_hash}.")
+    alone = unused(rule_set)
+    if alone:
+        more = f" and {len(alone) - SHOWN_UNUSED} more" if len(alone) > SHOWN_UNUSED else ""
+        names = ", ".join(alone[:SHOWN_UNUSED])
+        console.print(f"No other tag asks for these, and they have no owner: {names}{more}.", markup=False)
 
 
 def _number(count: int, what: str) -> str:

@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "replay",
     "check",
     "tail",
+    "explain",
     "topics",
     "doctor",
     "config",

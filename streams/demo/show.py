@@ -174,7 +174,7 @@ class _Demo:
                 continue
             if changes:
                 first_change_ms = self._clock.monotonic_ms()
-                scene.view.say(where_to_look(scene.place, changes[0].customer_id, scene.metrics_port))
+                scene.view.say(where_to_look(scene.place, self._rules_dir, changes[0].customer_id, scene.metrics_port))
             elif self._clock.monotonic_ms() > started_ms + FIRST_CHANGE_WITHIN_MS:
                 within_s = FIRST_CHANGE_WITHIN_MS // 1000
                 raise ConfigError("TS-C303", f"No tag changed within {within_s} s; the log is {scene.pipeline.log}")

@@ -13,13 +13,11 @@ from types import FrameType
 import structlog
 
 from processors.rules.load import load_rules
-from schemas.extra_schemas import load_directory
-from schemas.registry import Writers
 from streams import topics as catalogue
 from streams.clock import Clock
 from streams.health import HealthServer
 from streams.kafka_log import KafkaLog
-from streams.registry import Interrupted, SchemaRegistry
+from streams.registry import Interrupted, writers_of
 from streams.rules_dir import read_rules_dir
 from streams.settings import Settings
 from streams.tagger.loop import Tagger
@@ -53,15 +51,13 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
     rule_set = load_rules(read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency)
     admin = catalogue.admin_client(settings.kafka)
     partitions = catalogue.check(catalogue.inspect(admin, settings.kafka))
-    extra = load_directory(settings.schemas_dir) if settings.schemas_dir is not None else []
     instance = settings.kafka.instance_id or f"{socket.gethostname()}-{os.getpid()}"
 
     def go_on() -> bool:
         health.tick()
         return not stop.is_set()
 
-    url = settings.schema_registry.url
-    fetch_by_id = SchemaRegistry(url, clock, go_on).schema if url is not None else None
+    schemas = writers_of(settings, clock, go_on)
     log = KafkaLog(settings.kafka, settings.tagger, clock, instance)
     tagger = Tagger(
         log,
@@ -69,7 +65,7 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
         settings,
         rule_set,
         Topics.of(settings.kafka, partitions),
-        Writers(extra=extra, fetch_by_id=fetch_by_id),
+        schemas,
         on_turn=lambda: health.tick(),
     )
     health = HealthServer(

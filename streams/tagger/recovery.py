@@ -21,11 +21,12 @@ import structlog
 
 from processors import layout as L
 from processors.partition import ENGINE_VERSION, UNLIMITED
-from schemas.errors import EventError, StateError
+from schemas.errors import StateError
 from schemas.outcomes import Outcome
 from schemas.records import CLAIM_EPOCH, CLOCK_KEY, Current, JournalRecord, SourceRange
 from streams import metrics
 from streams.log import Log, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
+from streams.tagger.journal import Epochs, journal_record
 from streams.tagger.sources import Source
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
@@ -123,19 +124,13 @@ def _journal(log: Log, topics: Topics, work: Work) -> Generator[None, None, list
     place = TopicPartition(topics.journal, work.partition)
     low, _ = log.extent(place)
     records: list[JournalRecord] = []
-    epoch = CLAIM_EPOCH
+    epochs = Epochs()
     for messages in _until(log.reader(place, low), work.epoch):
         for message in messages:
-            try:
-                record = JournalRecord.from_value(message.value() or b"")
-            except EventError as error:
-                where = f"{place.topic}[{place.partition}] at {message.offset()}"
-                raise StateError("TS-S103", f"{where}: {error}") from error
-            if record.kind == "claim":
-                epoch = message.offset() or 0
-            elif record.epoch == epoch:
+            record = journal_record(place, message)
+            if epochs.counts(message.offset() or 0, record):
                 records.append(record)
-            else:
+            elif record.kind != "claim":
                 _LOG.warning("journal.older_epoch_ignored", partition=work.partition, offset=message.offset())
         yield
     return records

@@ -19,6 +19,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from redis import Redis
 
+from processors.rules.clauses import clauses_of
 from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
 from schemas.codec import event_from_json
@@ -36,7 +37,7 @@ from tests.oracle import oracle
 from tests.oracle.difference import diff
 from tests.oracle.event import Command, Record
 from tests.oracle.oracle import Event, OracleChange, Result, split_cause
-from tests.properties.engine_run import payload
+from tests.properties.engine_run import payload, seen_of
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*topics.HISTORY, topics.MOVED], key=lambda t: t.name)
@@ -327,11 +328,13 @@ class Pipeline:
         """Where changes, tags or outcomes of any partition are not the oracle's. `to_ms`: until when time passed."""
         changes = self.changes()
         journal = self.journal()
+        clauses = clauses_of(rule_set)
         found = []
         for partition, records in self.applied().items():
             wanted = self.expected(rule_set, partition, records, to_ms(partition))
             mine = [c for c in changes if c.id.startswith(f"{partition}-")]
-            got = Result([oracle_change(c) for c in mine], dict(wanted.outcomes), tags_after(mine))
+            reasons = [tuple(seen_of(clauses, each) for each in c.evidence) for c in mine]
+            got = Result([oracle_change(c) for c in mine], dict(wanted.outcomes), tags_after(mine), reasons)
             counted = sum_of_outcomes(journal[partition])
             for outcome in (Outcome.DUPLICATE, Outcome.LATE, Outcome.APPLIED):
                 got.outcomes[outcome] = counted[outcome]

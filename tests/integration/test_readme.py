@@ -167,7 +167,8 @@ def test_an_event_sent_as_the_readme_says_becomes_tags_in_redis(
             answers[command.split()[0] + " " + command.split()[-1]] = ran.stdout
         assert process.poll() is None, log.read_text()
     assert process.returncode == 0, log.read_text()
-    changes, tags, clocks = list(answers.values())[1:]
+    changes, explained, tags, clocks = list(answers.values())[1:]
+    assert re.search(r"gold +✓ +sum\(purchase.*by ", explained) and "– → gold" in explained, explained
     assert [re.search(rf"\bme +entered +{tag}\b", changes) is None for tag in EXPECTED] == [False] * 3, changes
     assert [tag for tag in EXPECTED if tag not in tags] == []
     assert re.search(r"\d{13}", clocks)

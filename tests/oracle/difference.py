@@ -17,8 +17,9 @@ EVENTS_BEFORE = 20
 def diff(expected: Result, got: Result, events: Sequence[Record] = ()) -> str | None:
     """None if both say the same; otherwise the earliest difference, with what led to it.
 
-    Changes are compared per customer and in order, since between customers no order is promised; then the outcomes;
-    then the tags at the end, where a customer without tags and one that is not there are the same.
+    Changes are compared per customer and in order, since between customers no order is promised; then why, where the
+    second one tells it; then the outcomes; then the tags at the end, where a customer without tags and one that is not
+    there are the same.
     """
     partings = []
     for customer_id in sorted({change.customer_id for change in (*expected.changes, *got.changes)}):
@@ -35,6 +36,8 @@ def diff(expected: Result, got: Result, events: Sequence[Record] = ()) -> str | 
     if partings:
         first_ms, customer_id, at, ours, theirs = min(partings, key=lambda parting: parting[:3])
         return _parting(customer_id, at, ours, theirs, [e for e in events if e.customer_id == customer_id], first_ms)
+    if got.reasons and (line := _reasons(expected, got)):
+        return line
     lines = [
         f"outcome {outcome.name}: expected {count}, got {got.outcomes.get(outcome, 0)}"
         for outcome, count in expected.outcomes.items()
@@ -66,6 +69,20 @@ def _parting(
     arrived = [event for event in sorted(events, key=lambda event: event.arrival_ms) if event.arrival_ms <= first_ms]
     lines += [f"  event     {_event(event)}" for event in arrived[-EVENTS_BEFORE:]]
     return "\n".join(lines)
+
+
+def _reasons(expected: Result, got: Result) -> str | None:
+    """The first change of which both say the same, but not why."""
+    sides = []
+    for result in (expected, got):
+        pairs = zip(result.changes, result.reasons, strict=True)
+        sides.append(sorted(pairs, key=lambda pair: pair[0].customer_id))
+    for (change, ours), (_, theirs) in zip(*sides, strict=True):
+        if ours != theirs:
+            lines = [f"customer {change.customer_id}: {_change(change)} for other reasons"]
+            lines += [f"  expected  {seen}" for seen in ours]
+            return "\n".join(lines + [f"  got       {seen}" for seen in theirs])
+    return None
 
 
 def _told(change: OracleChange) -> dict[str, object]:

@@ -45,6 +45,8 @@ def rule_set(choose: Choices, knobs: Knobs) -> RuleSet:
         tags.append(tag(Pen(choose, some, rich, tuple(tags)), tag_id))
     if rich and choose.chance(60):
         tags = grouped(choose, tags)
+    if rich:
+        tags = [published(choose, each) for each in tags]
     return RuleSet(
         tags=tuple(sorted(tags, key=lambda tag: tag.id)),
         time_zone=choose.pick(ZONES) if rich else "UTC",
@@ -206,6 +208,12 @@ def grouped(choose: Choices, tags: list[Tag]) -> list[Tag]:
         group = choose.pick(("one", "one", "one", "two", None))
         (alone if group is None else members[group]).append(each)
     return alone + [one for group, found in members.items() for one in ranked(choose, group, found)]
+
+
+def published(choose: Choices, tag: Tag) -> Tag:
+    """The tag, perhaps with more in its changes."""
+    holdout = choose.pick((Fraction(1, 10), Fraction(1, 2))) if choose.chance(15) else None
+    return replace(tag, forecast=choose.chance(20), holdout=holdout)
 
 
 def ranked(choose: Choices, group: str, members: list[Tag]) -> list[Tag]:

@@ -199,7 +199,7 @@ def quotient(left: Value, right: Value) -> float | None:
     if left is None or right is None or right == 0:
         return None
     if isinstance(left, float) or isinstance(right, float):
-        return float(left) / float(right)
+        return float(left) / float(right) + 0.0  # zero has no sign
     return float(Fraction(left) / Fraction(right))
 
 

@@ -81,6 +81,7 @@ from tests.oracle.tagstate import (
     new_score,
     new_tier_value,
 )
+from tests.oracle.why import MetBy, Seen, deciding, seen
 
 __all__ = [
     "DAY_MS",
@@ -130,6 +131,8 @@ class Result:
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     tags: dict[str, dict[str, TagValue]] = field(default_factory=dict)
     """customer_id to tag to value, at the end; customers without a tag are left out."""
+    reasons: list[tuple[Seen, ...]] = field(default_factory=list)
+    """Why, for each of the changes; none where it was not asked."""
 
 
 def run(rule_set: RuleSet, events: Listed[Record], until_ms: int | None) -> Result:
@@ -468,6 +471,21 @@ class Judge:
                 cause=None if cause is None else cause.event_id,
                 cause_time_ms=now_ms if cause is None else None,
             )
+        )
+        self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
+
+    def why(self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int) -> tuple[Seen, ...]:
+        """The conditions that decided; none where somebody else did."""
+        if customer.states[tag.id].is_masked():
+            return ()
+
+        def met_by(key: str | None) -> MetBy:
+            return lambda sequence: [m for m in customer.met[id(sequence), key_field_of(tag)] if m.key == key]
+
+        return tuple(
+            seen(condition, key, self.scope(customer, tag, now_ms, key), met_by(key), now_ms)
+            for key, conditions in deciding(tag, before, after)
+            for condition in conditions
         )
 
 

@@ -33,9 +33,9 @@ def merged(said: Sequence[tuple[int, dict[str, str | None]]]) -> dict[str, str]:
 
 
 def number_in(text: str) -> float | None:
-    """The double nearest to what a text says, if it is a number as a whole."""
+    """The double nearest to what a text says, if it is a number as a whole. Zero has no sign."""
     is_number = NUMBER.fullmatch(text) and sum(c.isdigit() for c in text) <= MOST_DIGITS
-    return float(text) if is_number else None
+    return float(text) + 0.0 if is_number else None
 
 
 def birth_in(text: str | None) -> date | None:

@@ -42,6 +42,10 @@ class TagState:
     shown: TagValue = None
     """What is published: the value unless something is assigned."""
 
+    def is_masked(self) -> bool:
+        """Whether somebody else than the rule decides."""
+        return self.manual is not None or self.model is not None
+
     def effective(self) -> TagValue:
         """What is to be published."""
         masks = [mask for mask in (self.manual, self.model) if mask is not None]

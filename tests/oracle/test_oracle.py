@@ -562,6 +562,9 @@ def test_a_difference_is_shown_with_what_led_to_it() -> None:
     assert "customer c: change 2 differs" in text
     assert "they differ in effective_at_ms" in text
     assert "2024-01-01T00:00:00.000Z (1704067200000) browse browse 0 0 {}" in text
+    why = [tuple(replace(seen, value="7") for seen in reasons) for reasons in expected.reasons]
+    text = diff(expected, replace(expected, reasons=why))
+    assert text is not None and "for other reasons" in text
     missing = diff(expected, Result(expected.changes[:1], expected.outcomes, {}))
     assert missing is not None
     assert "got       nothing more" in missing

@@ -14,6 +14,7 @@ from processors import dedupe, layout, state
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
 from processors.partition import UNLIMITED, Partition
+from processors.rules.clauses import Clause, clauses_of
 from processors.rules.tree import RuleSet
 from schemas import records
 from schemas.codec import event_from_json
@@ -22,6 +23,7 @@ from schemas.records import Change
 from schemas.registry import OWN_WRITERS
 from tests.oracle.generate import Scenario
 from tests.oracle.oracle import Command, OracleChange, Record, Result, split_cause
+from tests.oracle.why import Seen, told
 
 NEVER_CUT = 1 << 30
 """Events in a step: more than any scenario has."""
@@ -55,6 +57,10 @@ class EngineRun:
     digest: int = 0
     """Sum of the steps' digests, modulo 2^64."""
     seq: int = 0
+    steps: list[int] = field(default_factory=list)
+    """Of each change the number of the step, from 0."""
+    clauses: list[Clause] = field(default_factory=list)
+    """Of the rule set."""
 
     def result(self) -> Result:
         """In the oracle's words."""
@@ -66,6 +72,7 @@ class EngineRun:
                     *(c.origin, *split_cause(c.cause)),  # type: ignore[arg-type]
                 )
             )
+            result.reasons.append(tuple(seen_of(self.clauses, each) for each in c.evidence))
             tags = result.tags.setdefault(c.customer_id, {})
             tags.pop(c.tag, None)
             if c.after is not None:
@@ -76,6 +83,13 @@ class EngineRun:
     def numbers(self) -> tuple[list[tuple[object, ...]], list[int], int, int]:
         """All of it, to be compared with another run."""
         return [astuple(c) for c in self.changes], list(self.outcomes.values()), self.digest, self.seq
+
+
+def seen_of(clauses: list[Clause], evidence: records.Evidence) -> Seen:
+    """A change's evidence in the oracle's words."""
+    value, threshold = told(evidence.value), told(evidence.threshold)
+    expr = clauses[evidence.condition].expr
+    return Seen(expr, evidence.key, value, threshold, evidence.window_start, evidence.window_end)
 
 
 def new_decoder(rule_set: RuleSet) -> Decoder:
@@ -114,9 +128,10 @@ def run_engine(scenario: Scenario, cuts: Cuts, partition: Partition | None = Non
     decoder = new_decoder(scenario.rule_set)
     partition = partition or Partition(scenario.rule_set)
     writer = ChangeWriter(scenario.rule_set)
-    run = EngineRun()
-    start, is_last = 0, False
+    run = EngineRun(clauses=clauses_of(scenario.rule_set))
+    start, number, is_last = 0, -1, False
     while not is_last:
+        number += 1
         size = cuts.events()
         step, is_last = kept[start : start + size], start + size >= len(kept)
         start += size
@@ -131,6 +146,7 @@ def run_engine(scenario: Scenario, cuts: Cuts, partition: Partition | None = Non
         )
         assert sum(output.outcomes) == len(step), "what was read is the sum of the outcomes"
         run.changes += writer.changes(output, decoded, partition=0, epoch=0)
+        run.steps += [number] * (len(run.changes) - len(run.steps))
         for outcome, count in zip(Outcome, output.outcomes, strict=False):
             run.outcomes[outcome] += count
         run.digest = (run.digest + output.digest) % 2**64

@@ -157,7 +157,10 @@ def test_any_writers_events_are_read_as_fastavro_reads_them_whole_or_damaged(blo
     assert share // 2 < tally.planned < 2 * share, "both ways of reading must be tried"
 
 
-@pytest.mark.parametrize("schema", [*(SCHEMAS[t] for t in EVENT_TYPES), *OLD_SCHEMAS], ids=lambda s: s.raw["namespace"])
+OLD_EVENTS = [schema for schema in OLD_SCHEMAS if schema.name in EVENT_TYPES]
+
+
+@pytest.mark.parametrize("schema", [*(SCHEMAS[t] for t in EVENT_TYPES), *OLD_EVENTS], ids=lambda s: s.raw["namespace"])
 def test_our_own_schemas_newest_and_older_survive_every_damage(schema: Any) -> None:
     tally = Tally()
     rng = random.Random(schema.raw["namespace"] + schema.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -76,12 +77,13 @@ def test_the_event_that_is_sent_is_a_purchase_under_its_customers_key(file: str)
 
 def test_the_demo_prints_the_same_commands_with_its_own_addresses() -> None:
     place = Place(KafkaSettings(), RedisSettings(url="redis://127.0.0.1:7000/0"), owns_kafka=True)
-    shown = " ".join(" ".join(where_to_look(place, "me", 9108)).split())
+    shown = " ".join(" ".join(where_to_look(place, Path("my rules"), "me", 9108)).split())
     (send,) = [line for line in commands(ENGLISH) if "kcat" in line]
     event, _, kcat = send.partition(" | ")
     assert event in shown
     assert kcat in shown
     assert "redis-cli -u redis://127.0.0.1:7000/0 HGETALL tags:me" in shown
+    assert "TAGSTREAM_RULES__DIR='my rules' tagstream explain me" in shown
 
 
 @pytest.mark.parametrize("file", READMES)

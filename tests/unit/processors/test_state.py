@@ -54,6 +54,27 @@ def test_a_partition_that_begins_tiny_grows_everywhere_and_gives_the_same() -> N
     assert tiny.partition.sizes()["rows"] == 0
 
 
+def slots(one: World, table: int, size: int) -> int:
+    """How many slots of a table are taken, by its registers."""
+    m = one.partition.state.m
+    return int(np.count_nonzero(m[m[table] : m[table] + m[size]]))
+
+
+def test_tables_that_grow_over_what_a_forecast_left_behind_are_empty_where_they_are_new() -> None:
+    records = crowd(CUSTOMERS)
+    with tiny_memory():
+        plain, foretelling = (
+            World(Partition(rules(**{name: text + more for name, text in TAGS.items()})))
+            for more in ("", "\nforecast: true")
+        )
+        for one in (plain, foretelling):
+            one.step(*records)
+    assert slots(foretelling, L.R_TABLE, L.R_TABLE_SIZE) == CUSTOMERS
+    assert slots(foretelling, L.R_SEEN, L.R_SEEN_SIZE) == slots(plain, L.R_SEEN, L.R_SEEN_SIZE)
+    assert plain.step(to_ms=40 * H).digest == foretelling.step(to_ms=40 * H).digest
+    assert all(isinstance(change.next_flip_at, int | str) for change in foretelling.changes)
+
+
 def test_each_table_doubles_only_when_it_is_half_full() -> None:
     st, g = raw_state()
     for register, size, factor in (

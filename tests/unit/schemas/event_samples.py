@@ -65,9 +65,9 @@ def read_canonical(event_type: str, value: bytes) -> dict[str, Any]:
     return read_body(schema.raw, value[10:])
 
 
-def read_body(raw: dict[str, Any], body: bytes) -> dict[str, Any]:
+def read_body(raw: dict[str, Any], body: bytes, reader: dict[str, Any] | None = None) -> dict[str, Any]:
     stream = BytesIO(body)
-    record = fastavro.schemaless_reader(stream, bare(raw), None)
+    record = fastavro.schemaless_reader(stream, bare(raw), reader and bare(reader))
     assert stream.tell() == len(body)
     assert isinstance(record, dict)
     return record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,21 +21,35 @@ from schemas.records import (
     Command,
     Current,
     DeadCount,
+    Evidence,
     JournalRecord,
     Request,
     SourceRange,
     TagValue,
     change_id,
 )
-from schemas.registry import SCHEMAS, Writers
+from schemas.registry import OLD_SCHEMAS, SCHEMAS, Writers
 from tests.unit.schemas.event_samples import LONG, TEXT, read_body, relaxed, write_body
 
 VALUES = st.booleans() | TEXT | st.floats(allow_nan=False, allow_infinity=False) | st.lists(TEXT).map(tuple)
 COUNTS = st.integers(0, 2**63 - 1)
 INTS = st.integers(-(2**31), 2**31 - 1)
 
+EVIDENCE = st.builds(
+    Evidence,
+    condition=COUNTS,
+    key=st.none() | TEXT,
+    value=st.none() | VALUES,
+    threshold=st.none() | VALUES,
+    window_start=st.none() | LONG,
+    window_end=st.none() | LONG,
+)
+
 CHANGES = st.builds(
     Change,
+    group=st.sampled_from([None, "treatment", "control"]),
+    evidence=st.lists(EVIDENCE, max_size=3).map(tuple),
+    next_flip_at=st.none() | LONG | st.sampled_from(["never", "unknown"]),
     id=st.builds(change_id, INTS, COUNTS),
     customer_id=TEXT,
     tag=TEXT,
@@ -268,3 +283,20 @@ def test_changed_bytes_are_a_record_or_an_event_error(record: Any, data: st.Data
     value[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     with contextlib.suppress(EventError):
         type(record).from_value(bytes(value))
+
+
+@given(CHANGES)
+def test_a_change_of_an_earlier_version_is_read_without_what_it_did_not_tell(change: Change) -> None:
+    (old,) = (schema for schema in OLD_SCHEMAS if schema.name == "change")
+    told = {field["name"]: change.to_record()[field["name"]] for field in old.raw["fields"]}
+    value = b"\xc3\x01" + old.fingerprint + write_body(old.raw, told)
+    assert Change.from_avro(value) == replace(change, group=None, evidence=(), next_flip_at=None)
+
+
+@given(CHANGES)
+def test_a_reader_of_the_earlier_version_reads_a_change_as_far_as_it_knows(change: Change) -> None:
+    (old,) = (schema for schema in OLD_SCHEMAS if schema.name == "change")
+    body = write_body(SCHEMAS["change"].raw, change.to_record())
+    known = {field["name"] for field in old.raw["fields"]}
+    told = {name: value for name, value in change.to_record().items() if name in known}
+    assert read_body(SCHEMAS["change"].raw, body, old.raw) == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -50,13 +51,13 @@ def left_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return offset_ms
 
 
-def run(tmp_path: Path, rules: str) -> Result:
+def run(tmp_path: Path, rules: str, *options: str) -> Result:
     directory = tmp_path / "rules"
     directory.mkdir(exist_ok=True)
     (directory / "r.yaml").write_text(rules, encoding="utf-8")
     app = typer.Typer()
     app.command()(check.command)
-    return CliRunner().invoke(app, ["rules"], catch_exceptions=False)
+    return CliRunner().invoke(app, ["rules", *options], catch_exceptions=False)
 
 
 def test_good_rules_end_with_0_and_are_summed_up_by_category(tmp_path: Path, left_at: list[int]) -> None:
@@ -69,6 +70,39 @@ def test_good_rules_end_with_0_and_are_summed_up_by_category(tmp_path: Path, lef
         ["value", "1", "1", "0"],
     ]
     assert "2 tags in 1 file, 0 warnings, 1 example run." in result.output
+
+
+def test_conditions_are_listed_by_the_numbers_that_changes_name_them_by(tmp_path: Path, left_at: list[int]) -> None:
+    result = run(tmp_path, GOOD, "--conditions")
+    assert result.output.splitlines()[:4] == [
+        "0  buyer  tier[0]  count(purchase, 30d) > 5",
+        "1  buyer  tier[1]  count(purchase, 30d) > 0",
+        "2  seen   when     count(browse, 1d) > 0",
+        "",
+    ]
+
+
+def test_tags_that_nobody_is_known_to_use_are_named(tmp_path: Path, left_at: list[int]) -> None:
+    told = "No other tag asks for these, and they have no owner: "
+    assert run(tmp_path, GOOD).output.splitlines()[-1] == told + "buyer, seen."
+    rules = GOOD.replace("count(purchase, 30d) > 5", 'tag("seen")').replace("name: Buyer", "name: Buyer\n  owner: Ann")
+    assert told not in run(tmp_path, rules).output
+    many = GOOD + "".join(
+        f"- {{tag: t{n}, name: T, class: dynamic, category: value, when: 'count(browse, {n}h) > 1'}}\n"
+        for n in range(10, 30)
+    )
+    assert run(tmp_path, many).output.splitlines()[-1].endswith(", t18, t19 and 10 more.")
+
+
+def test_a_review_is_held_against_the_date_in_the_rules_zone(
+    tmp_path: Path, left_at: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = GOOD.replace("name: Buyer", "name: Buyer\n  review_by: 2030-01-31")
+    evening = datetime(2030, 1, 31, 20, tzinfo=UTC).timestamp() * 1_000
+    monkeypatch.setattr("streams.clock.SystemClock.wall_ms", lambda self: int(evening))
+    assert "TS-R906" not in run(tmp_path, rules).output
+    monkeypatch.setenv("TAGSTREAM_RULES__TIME_ZONE", "Asia/Shanghai")
+    assert "TS-R906" in run(tmp_path, rules).output, "there it is February already"
 
 
 def test_all_errors_are_shown_with_code_place_source_caret_and_cure(tmp_path: Path, left_at: list[int]) -> None:

@@ -120,6 +120,22 @@ def test_a_change_has_all_its_fields_flat_on_one_line() -> None:
         ("origin", "live"),
         ("run_id", None),
         ("cause", "e1"),
+        ("group", None),
+        (
+            "evidence",
+            [
+                {
+                    "condition": 0,
+                    "key": None,
+                    "value": 1.0,
+                    "threshold": 0.0,
+                    "window_start": START_MS - DAY_MS,
+                    "window_end": START_MS,
+                    "expression": "count(browse, 1d) > 0",
+                }
+            ],
+        ),
+        ("next_flip_at", None),
     ]
 
 
