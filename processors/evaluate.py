@@ -232,6 +232,9 @@ def _let_leave(m, m32, g, row, now, timed):  # type: ignore[no-untyped-def]
                 emptied = emptied or series.is_empty(m, m32, g, at)
         elif m[at + L.CELL_LEAVES] <= now:
             series.refresh(m, m32, g, at, now)
+            # panes may have left long ago: time since an event may have been reached just now
+            if waits.reads_times(g, sid):
+                mark_readers(m, g, sid)
             happened = True
             emptied = emptied or series.is_empty(m, m32, g, at)
         elif timed and waits.reached(m, m32, g, row, at, sid, now):

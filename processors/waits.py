@@ -160,6 +160,13 @@ def _gives_up(m, m32, g, row, i):  # type: ignore[no-untyped-def]
     return since + g[i + 3] if since != 0 else wide(L.FAR)
 
 
+@inline
+def reads_times(g, sid):  # type: ignore[no-untyped-def]
+    """Whether anything is read of a series that time alone moves: such reads come before those of windows."""
+    first = look(g, G.SERIES_EAGER, sid)
+    return first != look(g, G.SERIES_EAGER, sid + 1) and look(g, G.READ_METRIC, first) < 0
+
+
 @jit
 def reached(m, m32, g, row, at, sid, now):  # type: ignore[no-untyped-def]
     """Whether a condition changes at `now` by the time since the cell's last event alone."""
@@ -274,9 +281,8 @@ def _least_of_cell(m, m32, g, row, at, sid, least):  # type: ignore[no-untyped-d
 def _least_of_group(m, m32, g, row, group, sid, least):  # type: ignore[no-untyped-def]
     """As `_least_of_cell`, of all keys: any pane that leaves may matter."""
     least = min(least, m[group + L.CELL_LEAVES])
-    first = look(g, G.SERIES_EAGER, sid)
-    # reads stand in the order of metrics: those of times come before those of windows, of which all is said
-    if first == look(g, G.SERIES_EAGER, sid + 1) or look(g, G.READ_METRIC, first) >= 0:
+    # of windows all is said
+    if not reads_times(g, sid):
         return least
     words = look(g, G.SERIES_KEY_WORDS, sid)
     at = wide(m32[group * 2 + L.GROUP_BLOCK32])
