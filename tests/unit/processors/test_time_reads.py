@@ -24,7 +24,7 @@ def tag(name: str, rule: str) -> str:
     return f"- {{tag: {name}, name: T, class: static, category: base, {rule}}}\n"
 
 
-LAZY = tag("lazy", "when: 'count(browse, 1d) > 0', leave: 'interval(purchase, 30m) > 0'")
+LAZY = tag("lazy", "when: 'count(browse, 1d) > 0', leave: 'interval(purchase, 30m) > count(purchase, 400d)'")
 """Its windows share a series with the time since the last purchase, and nobody waits for what leaves them."""
 
 
