@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from processors.partition import Partition
 from tests.unit.processors.edges import DAY, HOUR, MINUTE, Flips, assert_flips, browse, happens, purchase, said
-from tests.unit.processors.world import Record, World, rules
+from tests.unit.processors.world import Record
 
 HELD = "count(purchase, 1h) >= 1"
 """From a purchase until its minute and an hour are over: of one at 0, until LEAVES."""
@@ -224,18 +223,3 @@ def test_events_of_one_millisecond_are_evaluated_one_by_one() -> None:
     rule = "count(browse, 1h) >= 1\nfor_each: browse.category"
     history = [look_at(0, "b"), look_at(0, "a"), happens("browse", 0)]
     assert_flips(rule, history, [(("b",), 0), (("a", "b"), 0), (None, LEAVES)])
-
-
-def test_time_since_an_event_is_met_though_its_pane_has_left_a_short_window_unnoticed() -> None:
-    # a tag that asks for a window of the same events, and does not change: nobody looks when the pane leaves it
-    others = {
-        "u": "not days_since(purchase) <= first(purchase.amount_cents, 90d)\nfor_each: purchase.currency",
-        "v": 'top(purchase.channel, 90d) != "web"\nleave: ratio(count(profile, 2m), interval(profile, 2m)) >= 0.1',
-    }
-    world = World(Partition(rules(t="\nscore: days_since(profile)\nstep: 7.5", **others)))
-    world.step(
-        happens("profile", 0, attributes={"limit": "1"}),
-        purchase(8_065, time_ms=8_065 - HOUR, currency="CNY", amount_cents=1_000),
-    )
-    world.step(to_ms=9 * DAY)
-    assert world.flips() == [("t", 0.0, 0), ("t", 7.5, 15 * DAY // 2)]
