@@ -155,6 +155,17 @@ class TaggerSettings(Section):
     """The broker aborts a transaction that is open for so long; readers wait behind it until then."""
 
 
+class ProjectorSettings(Section):
+    """Comparing Redis with `tags.current` in the background, beside writing to it."""
+
+    reconcile_every_minutes: int = Field(60, ge=0, le=100_000)
+    """From the end of one comparison of everything to the beginning of the next; 0: only when `tagstream reconcile`
+    asks for it."""
+    reconcile_per_second: int = Field(1_000, ge=1, le=1_000_000)
+    """How many customers are compared in a second at most. At 1,000 a million customers take some 35 minutes, and two
+    or three hundredths of a core. A comparison that was asked for goes as fast as it can."""
+
+
 class ControlSettings(Section):
     """Requests to set or remove a tag by hand."""
 
@@ -215,6 +226,7 @@ class Settings(BaseSettings):
     """How changes, current tags and answers to requests are written."""
     rules: RulesSettings = RulesSettings()
     tagger: TaggerSettings = TaggerSettings()
+    projector: ProjectorSettings = ProjectorSettings()
     control: ControlSettings = ControlSettings()
     clock: ClockSettings = ClockSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -10,10 +10,12 @@ from schemas.records import CLOCK_KEY, Current, TagValue, Value
 from streams.clock import ManualClock
 from streams.projector.batch import Record
 from streams.projector.loop import Projector
+from streams.projector.reconcile import Reconciler
 from streams.projector.source import Fetched
 from streams.projector.start import Extent
 from streams.projector.store import Store
 from streams.redis_layout import Layout
+from streams.settings import ProjectorSettings
 
 
 def current(
@@ -85,7 +87,7 @@ class MemorySource:
                 self._at_end.discard(partition)
             if self.reading[partition] == len(self.log.records[partition]) and partition not in self._at_end:
                 self._at_end.add(partition)
-                fetched.ended.add(partition)
+                fetched.ended[partition] = self.reading[partition]
         return fetched
 
     def extents(self) -> dict[int, Extent]:
@@ -101,8 +103,29 @@ class MemorySource:
     def lags(self) -> dict[int, int]:
         return {p: len(self.log.records[p]) - at for p, at in self.reading.items()}
 
-    def close(self) -> None:
+    def close(self, leave: bool) -> None:
         self.closed = True
+
+
+class MemoryReader:
+    """Reads the log once more, `at_once` records of all partitions a poll."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self.log = log
+        self._source: MemorySource | None = None
+
+    def read_from(self, offsets: Mapping[int, int]) -> None:
+        self._source = MemorySource(self.log)
+        self._source.poll(0)
+        self._source.read_from(offsets)
+
+    def poll(self, most: int) -> Fetched:
+        assert self._source is not None
+        self._source.at_once = min(most, 7)
+        return self._source.poll(0)
+
+    def stop(self) -> None:
+        self._source = None
 
 
 class World:
@@ -116,8 +139,15 @@ class World:
         self.clock = ManualClock(wall_ms=5_000)
         self.source = MemorySource(log, at_once)
         self.layout = Layout() if layout is None else layout
+        self.store = Store(client, self.layout)
+        self.reader = MemoryReader(log)
         self.projector = Projector(
-            self.source, Store(client, self.layout), self.clock, topic="tags.current", chance=lambda: 0.5
+            self.source,
+            self.store,
+            self.clock,
+            topic="tags.current",
+            chance=lambda: 0.5,
+            reconciler=Reconciler(self.reader, self.store, self.clock, ProjectorSettings(), lambda: 0.5),
         )
 
     def run(self, turns: int = 20, pass_s: float = 1.5) -> None:
