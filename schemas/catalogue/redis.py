@@ -33,4 +33,10 @@ ENTRIES: Final[dict[str, Entry]] = {
         cure="Start `tagstream projector`. What was asked for is noted in Redis, and is done once one is at work.",
         example="tagstream rebuild-redis",
     ),
+    "TS-P105": Entry(
+        title="There is no such partition",
+        why="The partitions are numbered from 0, and there are as many as the topics have.",
+        cure="Leave `--partition` out for all of them; `tagstream topics` says how many there are.",
+        example="tagstream rebuild-redis --partition 1000000",
+    ),
 }
