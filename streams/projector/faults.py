@@ -11,23 +11,23 @@ from streams.metrics import RedisFault
 
 __all__ = ["fault_of", "operators_error"]
 
-_SIGNS: Final[tuple[tuple[str, RedisFault], ...]] = (
-    ("LOADING", "loading"),
-    ("READONLY", "read_only"),
-    ("OOM ", "full"),
+_SIGNS: Final[tuple[tuple[type[redis.RedisError], str, RedisFault], ...]] = (
+    (redis.exceptions.BusyLoadingError, "LOADING ", "loading"),
+    (redis.exceptions.ReadOnlyError, "READONLY ", "read_only"),
+    (redis.exceptions.OutOfMemoryError, "OOM ", "full"),
 )
-"""Words of Redis' own. An error within a script has them further back, so they are looked for anywhere."""
+"""redis-py makes a class of the word that an answer begins with, and takes it off. Of an error within a script or a
+transaction it stands further back."""
 
 
 def fault_of(error: redis.RedisError) -> RedisFault:
     """Which fault it is. What is in no list of ours is `refused`: Redis answered, and said no."""
-    if isinstance(error, redis.exceptions.BusyLoadingError):
-        return "loading"  # redis-py takes the word off
+    for kind, sign, fault in _SIGNS:
+        if isinstance(error, kind) or sign in str(error):
+            return fault
     if isinstance(error, redis.AuthenticationError):
-        return "refused"  # a failed connection to redis-py, but one that was answered
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
-        return "away"
-    return next((fault for sign, fault in _SIGNS if sign in str(error)), "refused")
+        return "refused"  # to redis-py a failed connection, but it was answered
+    return "away" if isinstance(error, redis.ConnectionError | redis.TimeoutError) else "refused"
 
 
 def operators_error(error: redis.RedisError) -> RedisError:
