@@ -12,7 +12,7 @@ import structlog
 
 from schemas.errors import KafkaError
 from schemas.outcomes import Dead
-from streams import metrics
+from streams import kafka_group, metrics
 from streams.clock import Clock
 from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
 from streams.settings import KafkaSettings, TaggerSettings
@@ -341,8 +341,7 @@ class KafkaLog:
 
     def close(self, leave: bool) -> None:
         if leave:
-            # A static member says nothing when it closes (KIP-345); unsubscribing tells the group.
-            self._consumer.unsubscribe()
+            kafka_group.leave(self._consumer, self._clock)
         self._consumer.close()
         # after a fatal error a flush is refused; that error has been told already
         with suppress(ck.KafkaException):

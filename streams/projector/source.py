@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError as Code
 from confluent_kafka.admin import AdminClient, TopicDescription
 
 from schemas.errors import KafkaError
+from streams import kafka_group
 from streams.clock import Clock
 from streams.metrics import REBALANCES, RebalanceEvent
 from streams.projector.batch import Record
@@ -182,8 +183,7 @@ class KafkaSource:
 
     def close(self, leave: bool) -> None:
         if leave:
-            # A static member says nothing when it closes (KIP-345); unsubscribing tells the group.
-            self._consumer.unsubscribe()
+            kafka_group.leave(self._consumer, self._clock)
         self._consumer.close()
 
     def _check_topic(self, bootstrap: str) -> None:
