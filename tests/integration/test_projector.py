@@ -215,8 +215,8 @@ def test_more_and_fewer_projectors_with_names_and_one_that_dies(
         found = re.findall(r"projector.assigned\S* partitions=(\[.*?\])", processes.log.read_text())
         return sorted(found[-len(shares) :]) == sorted(map(str, shares))
 
-    # The least that brokers allow by default.
-    shortly = {"KAFKA__EXTRA": json.dumps({"session.timeout.ms": "6000"})}
+    # The shortest session that brokers allow by default.
+    shortly = {"KAFKA__EXTRA": json.dumps({"session.timeout.ms": "6000", "heartbeat.interval.ms": "300"})}
     first = processes.start("first", "--leave", **shortly)
     until(lambda: handed_over([0, 1, 2]))
     tagger.step()
@@ -251,13 +251,13 @@ def test_a_slow_redis_makes_the_backlog_wait_in_kafka_and_not_in_memory(
         tagger.step(300, levels=[big])
     backlog_bytes = 20 * 300 * len(big)
     with RedisProxy(urlsplit(redis_server.url).port or 0) as proxy:
-        proxy.slow_s = 0.5
+        proxy.slow_s = 0.2
         fetched_ahead = json.dumps({"queued.max.messages.kbytes": "2000"})
         process = processes.start(REDIS__URL=proxy.url, KAFKA__EXTRA=fetched_ahead)
         until(lambda: redis_client.exists(f"{prefix}tagstream:position") == 1)
         started_bytes = resident_bytes(process.pid)
         most_bytes = 0
-        for _ in range(30):
+        for _ in range(15):
             time.sleep(0.1)
             most_bytes = max(most_bytes, resident_bytes(process.pid) - started_bytes)
         assert not caught_up(redis_client, prefix, tagger)(), "Redis was not slow"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import redis
+from confluent_kafka import KafkaError, KafkaException
 
 from schemas.records import CLOCK_KEY, Current, TagValue, Value
 from streams.clock import ManualClock
@@ -68,6 +69,10 @@ class MemorySource:
         self.assigned: frozenset[int] = frozenset(log.records)
         self.reading: dict[int, int] = {}
         self.closed = False
+        self.patience_s: list[float] = []
+        """How long each poll would have waited."""
+        self.cannot_tell_extents = False
+        self.astray = False
         self._at_end: set[int] = set()
         self._reassigned = True
 
@@ -75,6 +80,9 @@ class MemorySource:
         self.assigned, self._reassigned = frozenset(partitions), True
 
     def poll(self, timeout_s: float) -> Fetched:
+        self.patience_s.append(timeout_s)
+        if self.astray:
+            return Fetched(astray=bool(self.reading))
         if self._reassigned:
             self._reassigned, self.reading = False, {}
             return Fetched(reassigned=True)
@@ -91,6 +99,8 @@ class MemorySource:
         return fetched
 
     def extents(self) -> dict[int, Extent]:
+        if self.cannot_tell_extents:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         return {p: Extent(self.log.topic_id, 0, len(self.log.records[p])) for p in self.assigned}
 
     def read_from(self, offsets: Mapping[int, int]) -> None:
