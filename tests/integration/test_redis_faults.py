@@ -30,6 +30,7 @@ from streams.clock import SystemClock
 from streams.local.child import Child
 from streams.local.docker import DockerKafka
 from streams.local.kafka import LocalKafka
+from streams.local.ports import HOST, free_ports
 from streams.local.redis import LocalRedis, find_server
 from streams.settings import KafkaSettings, RedisSettings
 from tests.integration.pipeline import Pipeline, kill, tags_after, texts, until
@@ -213,7 +214,7 @@ def test_redis_full(scene: Scene) -> None:
 
 def test_redis_read_only(scene: Scene) -> None:
     with scene.fault("read_only", "TS-P102"):
-        scene.client.replicaof("127.0.0.1", "1")
+        scene.client.replicaof(HOST, "1")
     scene.client.replicaof("NO", "ONE")
     scene.assert_redis_is_right()
 
@@ -226,18 +227,21 @@ def test_redis_loading_an_older_copy(scene: Scene, tmp_path: Path) -> None:
     shutil.copy(scene.server.directory / "data" / "dump.rdb", tmp_path)
     scene.stream.go_on()
     scene.assert_tagger_goes_on()
-    port = port_of(scene.server)
-    slowly = ("--key-load-delay", "6000", "--save", "", "--bind", "127.0.0.1", "--port", str(port))
     back_before = scene.metric("tagstream_projector_rebuilds_total", reason="position")
     scene.server.kill()
-    with scene.fault("loading", "TS-P103"):
-        loading = Child((str(find_server()), *slowly, "--dir", str(tmp_path)), log=tmp_path / "redis.log")
+    (port,) = free_ports(1)
+    slowly = ("--key-load-delay", "6000", "--save", "", "--bind", HOST, "--port", str(port), "--dir", str(tmp_path))
+    loading = Child((str(find_server()), *slowly), log=tmp_path / "redis.log")
     try:
-        scene.assert_redis_is_right()
+        with scene.fault("loading", "TS-P103"):
+            scene.proxy.switch(port)
+        with redis.Redis(HOST, port, decode_responses=True) as client:
+            scene.assert_redis_is_right(client)
         assert scene.metric("tagstream_projector_rebuilds_total", reason="position") > back_before
     finally:
         kill(loading)
     scene.server.restart()  # with what it had when it was killed
+    scene.proxy.switch(port_of(scene.server))
     scene.assert_redis_is_right()
     scene.client.delete(*[f"padding:{number}" for number in range(300)])
 
@@ -254,7 +258,7 @@ def test_redis_emptied(scene: Scene) -> None:
 def test_a_failover_that_loses_writes(scene: Scene, tmp_path: Path) -> None:
     scene.stream.go_on()
     with LocalRedis(tmp_path) as replica, redis.Redis.from_url(replica.url, decode_responses=True) as promoted:
-        promoted.replicaof("127.0.0.1", str(port_of(scene.server)))
+        promoted.replicaof(HOST, str(port_of(scene.server)))
         until(lambda: promoted.info("replication").get("master_link_status") == "up")
         # Cut off from what the primary writes from now on, and acknowledges, and takes with it.
         promoted.replicaof("NO", "ONE")
