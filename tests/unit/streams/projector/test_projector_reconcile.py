@@ -95,12 +95,13 @@ def test_a_comparison_comes_by_itself_when_it_is_due_and_no_sooner(world: World,
 
 
 def test_erased_customers_are_no_difference_and_come_back_as_none(world: World, client: redis.Redis) -> None:
+    erased = client.hgetall("tags:c4-0")
     world.log.erase("c4-0")
     world.log.erase("c5-1", partition=1)
     world.log.write("c5-1", 5_000, {"again": True}, partition=1)
     world.run()
     assert compare(world) == {}
-    client.hset("tags:c4-0", mapping={"_part": 0, "_seq": 4, "_epoch": 1, "vip": 1, "level": "l4"})
+    client.hset("tags:c4-0", mapping=erased)
     assert compare(world) == {"extra": 1}
     assert world.hashes() == folded(world.log)
 
@@ -145,7 +146,17 @@ def test_more_suspects_than_are_held_at_once_are_settled_in_turns(
     client.delete(*gone)
     for number in range(30):
         client.hset(f"tags:nobody{number}", mapping={"_part": number % 2, "_seq": 1, "_epoch": 1})
+    held: list[int] = []
+    hashes_of = world.store.hashes
+
+    def counted(customers: list[bytes]) -> object:
+        held.append(len(customers))
+        return hashes_of(customers)
+
+    world.store.hashes = counted  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(reconcile, "SLICE", 3)
     assert compare(world, turns=2_000) == {"missing": 40, "extra": 30}
+    assert max(held) < 20
     assert world.hashes() == folded(world.log)
 
 
@@ -203,3 +214,16 @@ def test_in_the_background_no_more_is_compared_in_a_second_than_the_setting_allo
     while world.projector.why_not_ready() == [] and sum(polls) < 150:
         world.run(1, pass_s=0.001)
     assert sum(polls) / (world.clock.monotonic_s() - began_s) <= 1_100
+
+
+@pytest.mark.parametrize("moved_at", range(2, 60, 6))
+def test_partitions_may_move_while_they_are_compared(world: World, client: redis.Redis, moved_at: int) -> None:
+    client.delete("tags:c4-0", "tags:c5-1")
+    world.store.ask_reconcile([0, 1], b"test")
+    world.run(moved_at, pass_s=0.1)
+    world.source.assign(0)
+    world.run(60, pass_s=0.1)
+    assert "c4-0" in world.hashes()
+    world.source.assign(0, 1)
+    assert compare(world).keys() <= {"missing"}
+    assert world.hashes() == folded(world.log)
