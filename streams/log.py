@@ -112,6 +112,19 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+class Sending(Protocol):
+    """Records on their way, outside of any transaction."""
+
+    @property
+    def stamps(self) -> Sequence[Stamp]:
+        """Where each was written; once it is done."""
+        ...
+
+    def done(self) -> bool:
+        """Whether the broker has all of them; never waits. Raises KafkaError if it will not have one of them."""
+        ...
+
+
 class Log(Protocol):
     """One member of the group, its consumer and its transactional producer. For one thread."""
 
@@ -159,6 +172,14 @@ class Log(Protocol):
         Returns the stamps of `stamped`. Raises Fenced, or KafkaError (TS-K104) if the outcome cannot be had: the
         process must end and recover.
         """
+        ...
+
+    def send(self, records: Sequence[Outgoing]) -> Sending:
+        """Write outside of any transaction, each record once, in this order; does not wait."""
+        ...
+
+    def delete_before(self, partition: TopicPartition, offset: int) -> None:
+        """Delete the records before this offset; does not wait until it is done. Raises KafkaError."""
         ...
 
     def close(self, leave: bool) -> None:

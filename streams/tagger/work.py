@@ -69,6 +69,7 @@ class Work:
         """`positions`: where each source is read from, in the order of `topics.sources`."""
         self.partition = partition
         self.rule_set = rule_set
+        self.dedupe_max_ids = dedupe_max_ids
         self.sources = [Source(place, offset) for place, offset in positions.items()]
         self.engine = Partition(
             rule_set,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from streams.log import Batch, Fetched, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
+from streams.log import Batch, Fetched, Message, Outgoing, Reader, Sending, Stamp, TopicPartition, Transaction
 from tests.unit.streams.tagger.messages import Record
 
 
@@ -22,12 +22,21 @@ class MemoryReader:
         pass
 
 
+class Sent:
+    def __init__(self, stamps: list[Stamp]) -> None:
+        self.stamps = stamps
+
+    def done(self) -> bool:
+        return True
+
+
 class MemoryLog:
     """Everything that is written is committed; there is no group."""
 
     def __init__(self) -> None:
         self.records: dict[TopicPartition, list[Record]] = defaultdict(list)
         self.offsets: dict[TopicPartition, int] = {}
+        self.lows: dict[TopicPartition, int] = {}
         self.clock_ms = 1_800_000_000_000
 
     def append(self, place: TopicPartition, key: bytes | None, value: bytes | None, arrival_ms: int = 0) -> Stamp:
@@ -60,10 +69,18 @@ class MemoryLog:
 
     def extent(self, partition: TopicPartition) -> tuple[int, int]:
         records = self.records[partition]
-        return (records[0].at_offset, records[-1].at_offset + 1) if records else (0, 0)
+        low = self.lows.get(partition, 0)
+        return (records[0].at_offset, records[-1].at_offset + 1) if records else (low, low)
 
     def reader(self, partition: TopicPartition, start: int) -> Reader:
         return MemoryReader(self.records[partition], start)
+
+    def send(self, records: Sequence[Outgoing]) -> Sending:
+        return Sent([self._append(record) for record in records])
+
+    def delete_before(self, partition: TopicPartition, offset: int) -> None:
+        self.records[partition] = [r for r in self.records[partition] if r.at_offset >= offset]
+        self.lows[partition] = offset
 
     def subscribe(
         self, topics: Sequence[str], on_assign: Callable[[set[int]], None], on_revoke: Callable[[set[int]], None]
