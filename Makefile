@@ -26,12 +26,14 @@ demo: $(READY) ## See it work: a real Kafka and Redis, real purchases, a live st
 
 .PHONY: test
 test: $(READY) lint ## Lint, types and all tests, with a real Kafka and Redis
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+# Most of the time of the tests with servers is waiting, so two processes halve it; each has servers of its own.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 .PHONY: test-all
 test-all: $(READY) lint ## As test, with many more random cases, and the engine once more as plain Python
-	$(BIN)/pytest --hypothesis-profile thorough $(ARGS)
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/unit tests/properties $(ARGS)
+	$(PYTEST) --hypothesis-profile thorough $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(PYTEST) tests/unit tests/properties $(ARGS)
 
 .PHONY: lint
 lint: $(READY)

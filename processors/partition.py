@@ -216,6 +216,16 @@ class Partition:
             self._state.m[L.R_HEAP_SIZE] > 0 and self._state.m[self._state.m[L.R_HEAP]] <= self.clock
         )
 
+    def settled(self) -> int:
+        """Up to this time (ms) everything was done: the clock, unless a budget has left timers over."""
+        m, until = self._state.m, self.clock
+        if m[L.R_HEAP_SIZE] > 0:
+            until = min(until, int(m[m[L.R_HEAP]]) - 1)
+        if m[L.R_WHEEL_COUNT] > 0:
+            # the slots of later minutes are not looked at yet, nor is all of the present one's
+            until = min(until, int(m[L.R_WHEEL_MINUTE] + m[L.R_WHEEL_DRAINED]) * L.MINUTE_MS - 1)
+        return until
+
     def sizes(self) -> dict[str, int]:
         """Customers, panes and bytes held, for metrics."""
         m = self._state.m

@@ -162,8 +162,8 @@ class Tagger:
         self._read_on()
 
     def _clock_lag_s(self, running: Running) -> float:
-        """Seconds that a partition's clock is behind wall time."""
-        return max(0.0, (running.wall_ms(self._clock.monotonic_s()) - running.work.engine.clock) * MILLISECONDS)
+        """Seconds that what a partition has done is behind wall time."""
+        return max(0.0, (running.wall_ms(self._clock.monotonic_s()) - running.work.engine.settled()) * MILLISECONDS)
 
     def _read_on(self) -> None:
         """Fetch all sources of the running partitions from behind what is in hand."""

@@ -211,7 +211,8 @@ class Work:
             partition=self.partition,
             epoch=self.epoch,
             seq=self.engine.seq,
-            clock=self.engine.clock,
+            # not the engine's clock: behind it there may be timers that have yet to fire
+            clock=self.engine.settled(),
             rule_version=self.rule_set.version,
         )
         return self.encode(record)
