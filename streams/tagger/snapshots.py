@@ -23,7 +23,7 @@ from schemas.outcomes import Outcome
 from schemas.records import JournalRecord, Manifest, SourceRange
 from streams import metrics
 from streams.clock import Clock
-from streams.log import Log, Outgoing, Sending, Stamp, TopicPartition, Transaction
+from streams.log import Log, NotSent, Outgoing, Sending, Stamp, TopicPartition, Transaction
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
 
@@ -114,6 +114,11 @@ class Snapshots:
         self._room: I64 = np.empty(0, np.int64)
         self._copy: _Copy | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a snapshot is under way."""
+        return self._copy is not None
+
     def forget(self) -> None:
         """Give up what is under way: its partition has gone. Its chunks are cut off with the next manifest."""
         self._copy = None
@@ -128,7 +133,7 @@ class Snapshots:
         try:
             while copy.sendings and copy.sendings[0].done():
                 copy.stamps += copy.sendings.pop(0).stamps
-        except KafkaError as error:
+        except NotSent as error:
             # nothing but the snapshot is lost; the next one comes after the interval
             _LOG.warning("snapshot.not_written", partition=copy.work.partition, error=str(error))
             metrics.SNAPSHOTS.labels("failed").inc()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from streams.tagger import patient_reader
-from tests.unit.streams.tagger.memory_log import MemoryLog
+from tests.unit.streams.tagger.taking import Installation
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> MemoryLog:
-    """A log whose silence is noticed soon."""
+def site(monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """An installation whose silence is noticed soon."""
     monkeypatch.setattr(patient_reader, "SILENT_READS", 3)
-    return MemoryLog()
+    return Installation()

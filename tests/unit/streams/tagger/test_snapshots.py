@@ -11,7 +11,6 @@ from schemas.errors import StateError
 from schemas.records import JournalRecord
 from streams.tagger.snapshots import Saved
 from streams.tagger.work import Work
-from tests.unit.streams.tagger.memory_log import MemoryLog
 from tests.unit.streams.tagger.taking import (
     BROWSE,
     JOURNAL,
@@ -20,8 +19,10 @@ from tests.unit.streams.tagger.taking import (
     SNAPSHOTS,
     START_MS,
     VISITED,
+    Installation,
     changes,
     journal,
+    lose,
     rewrite,
     run,
     send,
@@ -31,18 +32,18 @@ from tests.unit.streams.tagger.taking import (
 )  # fmt: skip
 
 
-def lived(log: MemoryLog, snapshots: int = 1) -> Work:
+def lived(site: Installation, snapshots: int = 1) -> Work:
     """A partition that was stepped for some minutes, with snapshots on the way and steps behind the last one."""
-    work = taken(log, RECENT).work
+    work = taken(site, RECENT).work
     saved = Saved(0.0)
     minute = 0
     for round_ in range(snapshots + 1):
         for _ in range(3):
-            send(log, f"c{minute % 4}", START_MS + minute * MINUTE_MS)
-            stamp = step(log, work, START_MS + minute * MINUTE_MS + 30_000)
+            send(site, f"c{minute % 4}", START_MS + minute * MINUTE_MS)
+            stamp = step(site, work, START_MS + minute * MINUTE_MS + 30_000)
             minute += 1
         if round_ < snapshots:
-            snapshot(log, work, stamp.offset + 1, saved)
+            snapshot(site, work, stamp.offset + 1, saved)
     return work
 
 
@@ -61,150 +62,151 @@ def same(one: Work, other: Work) -> bool:
     )
 
 
-def manifests(log: MemoryLog) -> list[JournalRecord]:
-    return [r for r in journal(log) if r.kind == "snapshot"]
+def manifests(site: Installation) -> list[JournalRecord]:
+    return [r for r in journal(site) if r.kind == "snapshot"]
 
 
-def damage(log: MemoryLog, number: int) -> None:
+def damage(site: Installation, number: int) -> None:
     """Change a byte in the first chunk of a snapshot."""
-    manifest = manifests(log)[number].manifest
+    manifest = manifests(site)[number].manifest
     assert manifest is not None
-    record = next(r for r in log.records[SNAPSHOTS] if r.at_offset == manifest.first)
+    record = next(r for r in site.records(SNAPSHOTS) if r.at_offset == manifest.first)
     value = bytearray(record.given_value or b"")
     value[4_000] ^= 1
-    rewrite(log, SNAPSHOTS, manifest.first, bytes(value))
+    rewrite(site, SNAPSHOTS, manifest.first, bytes(value))
 
 
-def test_a_partition_that_is_taken_from_a_snapshot_goes_on_as_if_it_had_never_been_left(log: MemoryLog) -> None:
-    left = lived(log)
-    told = changes(log)
-    log.records[BROWSE] = [r for r in log.records[BROWSE] if r.at_offset >= 3]  # nobody needs what lies before it
-    again = taken(log, RECENT)
+def test_a_partition_that_is_taken_from_a_snapshot_goes_on_as_if_it_had_never_been_left(site: Installation) -> None:
+    left = lived(site)
+    told = changes(site)
+    lose(site, BROWSE, 3)  # nobody needs what lies before it
+    again = taken(site, RECENT)
     assert same(again.work, left)
     assert (memory(again.work) == memory(left)).all()
     assert len(again.manifests) == 1 and again.records == 3
-    send(log, "c1", START_MS + 20 * MINUTE_MS)
-    step(log, again.work, START_MS + 30 * MINUTE_MS)
-    fresh = MemoryLog()
+    send(site, "c1", START_MS + 20 * MINUTE_MS)
+    step(site, again.work, START_MS + 30 * MINUTE_MS)
+    fresh = Installation()
     for minute in range(6):
         send(fresh, f"c{minute % 4}", START_MS + minute * MINUTE_MS)
         run(fresh, RECENT, START_MS + minute * MINUTE_MS + 30_000)
     send(fresh, "c1", START_MS + 20 * MINUTE_MS)
     run(fresh, RECENT, START_MS + 30 * MINUTE_MS)
-    assert len(changes(log)) > len(told)
-    assert [(c.id, c.tag, c.op, c.effective_at, c.prev_seq) for c in changes(log)] == [
+    assert len(changes(site)) > len(told)
+    assert [(c.id, c.tag, c.op, c.effective_at, c.prev_seq) for c in changes(site)] == [
         (c.id, c.tag, c.op, c.effective_at, c.prev_seq) for c in changes(fresh)
     ]
 
 
-def test_journal_and_chunks_are_cut_behind_the_older_of_two_snapshots(log: MemoryLog) -> None:
-    left = lived(log, snapshots=3)
-    kept = manifests(log)
+def test_journal_and_chunks_are_cut_behind_the_older_of_two_snapshots(site: Installation) -> None:
+    left = lived(site, snapshots=3)
+    kept = manifests(site)
     assert [r.step for r in kept] == [6, 9]
-    assert min(r.step for r in journal(log) if r.kind == "step") == 7
+    assert min(r.step for r in journal(site) if r.kind == "step") == 7
     oldest = kept[0].manifest
-    assert oldest is not None and log.extent(SNAPSHOTS)[0] == oldest.first
-    assert same(taken(log, RECENT).work, left)
+    assert oldest is not None and site.partition(SNAPSHOTS).start == oldest.first
+    assert same(taken(site, RECENT).work, left)
 
 
-def test_a_damaged_snapshot_is_passed_over_for_the_one_before(log: MemoryLog) -> None:
-    left = lived(log, snapshots=3)
-    damage(log, 1)
-    again = taken(log, RECENT)
+def test_a_damaged_snapshot_is_passed_over_for_the_one_before(site: Installation) -> None:
+    left = lived(site, snapshots=3)
+    damage(site, 1)
+    again = taken(site, RECENT)
     assert same(again.work, left)
     assert again.records == 6
-    assert [m.first for m in again.manifests] == [m.manifest.first for m in manifests(log)[:1] if m.manifest]
+    assert [m.first for m in again.manifests] == [m.manifest.first for m in manifests(site)[:1] if m.manifest]
 
 
-def lose_a_chunk(log: MemoryLog) -> None:
-    log.records[SNAPSHOTS] = []
+def lose_a_chunk(site: Installation) -> None:
+    site.partition(SNAPSHOTS).keep(site.records(SNAPSHOTS)[1:])
 
 
-def damage_both(log: MemoryLog) -> None:
-    damage(log, 0)
-    damage(log, 1)
+def damage_both(site: Installation) -> None:
+    damage(site, 0)
+    damage(site, 1)
 
 
 @pytest.mark.parametrize("spoil", [damage_both, lose_a_chunk])
 def test_without_a_whole_snapshot_the_state_is_made_of_the_events(
-    log: MemoryLog, spoil: Callable[[MemoryLog], None]
+    site: Installation, spoil: Callable[[Installation], None]
 ) -> None:
-    left = lived(log, snapshots=3)
-    told = len(changes(log))
-    spoil(log)
-    again = taken(log, RECENT)
+    left = lived(site, snapshots=3)
+    told = len(changes(site))
+    spoil(site)
+    again = taken(site, RECENT)
     assert same(again.work, left)
-    assert len(changes(log)) == told, "nothing is published again"
-    send(log, "c1", START_MS + 20 * MINUTE_MS)
-    step(log, again.work)
-    assert changes(log)[-1].prev_seq == max(c.seq for c in changes(log)[:-1] if c.customer_id == "c1")
+    assert len(changes(site)) == told, "nothing is published again"
+    send(site, "c1", START_MS + 20 * MINUTE_MS)
+    step(site, again.work)
+    assert changes(site)[-1].prev_seq == max(c.seq for c in changes(site)[:-1] if c.customer_id == "c1")
 
 
 def test_without_a_snapshot_and_without_the_events_the_partition_stops_unless_their_loss_is_accepted(
-    log: MemoryLog,
+    site: Installation,
 ) -> None:
-    left = lived(log, snapshots=3)
-    damage_both(log)
-    log.records[BROWSE] = [r for r in log.records[BROWSE] if r.at_offset >= 6]
+    left = lived(site, snapshots=3)
+    damage_both(site)
+    lose(site, BROWSE, 6)
     with pytest.raises(StateError, match=r"TS-S104.*events.browse\[0\] lacks offsets 0 to 5"):
-        taken(log, RECENT)
-    again = taken(log, RECENT, accept_loss=True)
+        taken(site, RECENT)
+    again = taken(site, RECENT, accept_loss=True)
     # of three visits two are gone
     assert left.tags_by_customer()["c0"] == {"t1": True}
     assert "c0" not in again.work.tags_by_customer()
-    lost = {(c.customer_id, c.tag, c.op, c.origin) for c in changes(log)[-2:]}
+    lost = {(c.customer_id, c.tag, c.op, c.origin) for c in changes(site)[-2:]}
     assert lost == {("c0", "t1", "left", "backfill"), ("c1", "t1", "left", "backfill")}
-    assert same(taken(log, RECENT, accept_loss=True).work, again.work)
+    assert same(taken(site, RECENT, accept_loss=True).work, again.work)
 
 
-def test_events_between_the_snapshot_and_the_journals_end_must_be_there(log: MemoryLog) -> None:
-    lived(log)
-    log.records[BROWSE] = [r for r in log.records[BROWSE] if r.at_offset >= 4]
+def test_events_between_the_snapshot_and_the_journals_end_must_be_there(site: Installation) -> None:
+    lived(site)
+    lose(site, BROWSE, 4)
     with pytest.raises(StateError, match=r"TS-S104.*lacks offsets 3 to 3"):
-        taken(log, RECENT)
+        taken(site, RECENT)
 
 
-def test_other_rules_cannot_use_the_snapshot(log: MemoryLog) -> None:
-    lived(log, snapshots=3)
-    again = taken(log, VISITED)
+def test_other_rules_cannot_use_the_snapshot(site: Installation) -> None:
+    lived(site, snapshots=3)
+    again = taken(site, VISITED)
     assert again.changed
     assert again.work.tags_by_customer() == {f"c{n}": {"t0": True} for n in range(4)}
-    assert changes(log)[-1].origin == "backfill"
-    told = len(changes(log))
-    assert same(taken(log, VISITED).work, again.work)
-    assert len(changes(log)) == told
+    assert changes(site)[-1].origin == "backfill"
+    told = len(changes(site))
+    assert same(taken(site, VISITED).work, again.work)
+    assert len(changes(site)) == told
 
 
-def test_a_step_that_is_missing_in_the_journal_is_an_error(log: MemoryLog) -> None:
-    lived(log, snapshots=2)
-    log.records[JOURNAL] = [r for r in log.records[JOURNAL] if JournalRecord.from_value(r.given_value or b"").step != 8]
+def test_a_step_that_is_missing_in_the_journal_is_an_error(site: Installation) -> None:
+    lived(site, snapshots=2)
+    kept = [r for r in site.records(JOURNAL) if JournalRecord.from_value(r.given_value or b"").step != 8]
+    site.partition(JOURNAL).keep(kept)
     with pytest.raises(StateError, match=r"TS-S105.*step 9 follows 7"):
-        taken(log, RECENT)
+        taken(site, RECENT)
 
 
-def test_a_zombies_snapshot_does_not_count(log: MemoryLog) -> None:
-    left = lived(log)
-    zombie = manifests(log)[-1]
-    claimed = taken(log, RECENT).work
-    log.append(JOURNAL, b"0", zombie.to_avro())
-    send(log, "c0", START_MS + 20 * MINUTE_MS)
-    step(log, claimed)
+def test_a_zombies_snapshot_does_not_count(site: Installation) -> None:
+    left = lived(site)
+    zombie = manifests(site)[-1]
+    claimed = taken(site, RECENT).work
+    site.put(JOURNAL, b"0", zombie.to_avro())
+    send(site, "c0", START_MS + 20 * MINUTE_MS)
+    step(site, claimed)
     assert left.number + 1 == claimed.number
-    assert same(taken(log, RECENT).work, claimed)
+    assert same(taken(site, RECENT).work, claimed)
 
 
-def test_a_bound_on_remembered_ids_that_is_changed_holds_from_its_claim_on(log: MemoryLog) -> None:
-    work = taken(log, VISITED, dedupe_max_ids=4).work
+def test_a_bound_on_remembered_ids_that_is_changed_holds_from_its_claim_on(site: Installation) -> None:
+    work = taken(site, VISITED, dedupe_max_ids=4).work
     for number in range(8):
-        send(log, f"c{number}", START_MS)
-    step(log, work)
-    first = log.records[BROWSE][0].given_value
-    log.append(BROWSE, b"c0", first, START_MS + 1)
-    step(log, work)
-    assert journal(log)[-1].outcomes[-1] == 1, "it is forgotten"
-    again = taken(log, VISITED, dedupe_max_ids=1_000).work
+        send(site, f"c{number}", START_MS)
+    step(site, work)
+    first = site.records(BROWSE)[0].given_value
+    site.put(BROWSE, b"c0", first, START_MS + 1)
+    step(site, work)
+    assert journal(site)[-1].outcomes[-1] == 1, "it is forgotten"
+    again = taken(site, VISITED, dedupe_max_ids=1_000).work
     assert same(again, work)
-    log.append(BROWSE, b"c0", first, START_MS + 2)
-    step(log, again)
-    assert journal(log)[-1].outcomes[-1] == 0
-    assert same(taken(log, VISITED, dedupe_max_ids=4).work, again)
+    site.put(BROWSE, b"c0", first, START_MS + 2)
+    step(site, again)
+    assert journal(site)[-1].outcomes[-1] == 0
+    assert same(taken(site, VISITED, dedupe_max_ids=4).work, again)
