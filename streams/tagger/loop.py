@@ -87,6 +87,8 @@ class Tagger:
         self._schemas = schemas
         self._on_turn = on_turn
         self._running: dict[int, Running] = {}
+        self._kept: dict[int, Running] = {}
+        """What was running when a rebalance began: most of it comes back at its end."""
         self._recovering: dict[int, Iterator[None]] = {}
         self._stopped: dict[int, str] = {}
         """Partitions that cannot go on, and why."""
@@ -105,6 +107,7 @@ class Tagger:
         self._assigned = True
         self._snapshots.forget()
         self._running.clear()
+        self._kept = {p: running for p, running in self._kept.items() if p in partitions}
         self._stopped.clear()
         self._recovering = {p: self._take(p) for p in sorted(partitions)}
         self._count_partitions()
@@ -114,7 +117,9 @@ class Tagger:
         _LOG.info("tagger.revoked", partitions=sorted(partitions))
         self._snapshots.forget()
         for p in partitions:
-            self._running.pop(p, None)
+            if p in self._running:
+                # no step of it is under way, for a transaction is always over before the log is asked for more
+                self._kept[p] = self._running.pop(p)
             self._recovering.pop(p, None)
             self._stopped.pop(p, None)
             metrics.forget_partition(p)
@@ -125,15 +130,27 @@ class Tagger:
         began_s = self._clock.monotonic_s()
         recovered = claim(self._log, self._topics, partition, lambda positions: self._work(partition, positions))
         yield
-        accept_loss = self._settings.tagger.accept_lost_events
-        yield from recover(self._log, self._topics, recovered, accept_loss=accept_loss)
+        before = self._kept.pop(partition, None)
+        yield from recover(
+            self._log,
+            self._topics,
+            recovered,
+            kept=None if before is None else before.work,
+            accept_loss=self._settings.tagger.accept_lost_events,
+        )
         if recovered.changed or recovered.published:
             yield from backfill(self._log, self._topics, recovered, self._clock.wall_ms())
-        self._start(recovered)
-        metrics.RECOVERY_SECONDS.observe(self._clock.monotonic_s() - began_s)
+        now_s = self._clock.monotonic_s()
+        if before is not None and recovered.work is before.work:
+            saved = before.saved
+        else:
+            saved = Saved(now_s, recovered.manifests, recovered.records, wanted=recovered.changed)
+        self._start(recovered, saved)
+        metrics.RECOVERY_SECONDS.observe(now_s - began_s)
+        work = recovered.work
         _LOG.info(
-            "tagger.partition_running", partition=partition, epoch=recovered.work.epoch, step=recovered.work.number,
-            customers=recovered.work.engine.sizes()["rows"], seconds=round(self._clock.monotonic_s() - began_s, 3),
+            "tagger.partition_running", partition=partition, epoch=work.epoch, step=work.number,
+            customers=work.engine.sizes()["rows"], again=recovered.records, seconds=round(now_s - began_s, 3),
         )  # fmt: skip
 
     def _work(self, partition: int, positions: dict[TopicPartition, int]) -> Work:
@@ -148,10 +165,9 @@ class Tagger:
             as_json=self._settings.output_format == "json",
         )
 
-    def _start(self, recovered: Recovered) -> None:
+    def _start(self, recovered: Recovered, saved: Saved) -> None:
         now_s = self._clock.monotonic_s()
         # the claim's stamp is old by now, but monotonic time since is known only from here: it would put the clock back
-        saved = Saved(now_s, recovered.manifests, recovered.records, wanted=recovered.changed)
         running = Running(recovered.work, recovered.stamp, now_s, now_s, saved)
         for source in recovered.work.sources:
             source.at_end = False

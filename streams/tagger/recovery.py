@@ -92,10 +92,13 @@ def claim(log: Log, topics: Topics, partition: int, make: Callable[[dict[TopicPa
     return Recovered(work, stamp)
 
 
-def recover(log: Log, topics: Topics, recovered: Recovered, *, accept_loss: bool = False) -> Iterator[None]:
+def recover(
+    log: Log, topics: Topics, recovered: Recovered, *, kept: Work | None = None, accept_loss: bool = False
+) -> Iterator[None]:
     """Steps 3 to 5. Raises StateError if the state cannot be had.
 
-    `accept_loss`: go on though events are gone from which it would have to be made.
+    `kept`: the partition as this process had it before a rebalance, which is taken up if nobody has stepped it since.
+    `accept_loss`: go on though events are gone from which the state would have to be made.
     """
     work = recovered.work
     committed = work.offsets()
@@ -105,6 +108,9 @@ def recover(log: Log, topics: Topics, recovered: Recovered, *, accept_loss: bool
     manifests = [e for e in entries if e.record.manifest is not None]
     if not steps and not manifests:
         yield from _first_start(log, topics, work)
+        return
+    if kept is not None and steps and _is_as_it_was(kept, committed, steps[-1].record):
+        _take_up(recovered, kept)
         return
     base = yield from restore(log, topics, work, entries)
     rebuilt = base is None and log.extent(journal)[0] > 0
@@ -144,6 +150,20 @@ def recover(log: Log, topics: Topics, recovered: Recovered, *, accept_loss: bool
         work.engine.state.m[work.engine.rows() + L.ROW_SEQ] = 0
         for customer_id, current in recovered.published.items():
             work.engine.set_customer_seq(customer_id, current.seq)
+
+
+def _is_as_it_was(kept: Work, committed: dict[TopicPartition, int], last: JournalRecord) -> bool:
+    """Whether the journal's last step is the last one of this state."""
+    ours = (kept.epoch, kept.number, kept.digest, kept.rule_set.version)
+    return ours == (last.epoch, last.step, last.digest, last.rule_version) and kept.offsets() == committed
+
+
+def _take_up(recovered: Recovered, kept: Work) -> None:
+    """Go on with this state, under the new claim."""
+    kept.epoch = recovered.work.epoch
+    for source in kept.sources:
+        source.go_to(source.next, source.applied_arrival)
+    recovered.work = kept
 
 
 def _first_of(record: JournalRecord, topic: str, otherwise: int) -> int:

@@ -88,7 +88,12 @@ def send(site: Installation, customer: str, at_ms: int) -> None:
 
 
 def taken(
-    site: Installation, rule_set: RuleSet, *, dedupe_max_ids: int = 1_000, accept_loss: bool = False
+    site: Installation,
+    rule_set: RuleSet,
+    *,
+    kept: Work | None = None,
+    dedupe_max_ids: int = 1_000,
+    accept_loss: bool = False,
 ) -> Recovered:
     """A partition taken as the tagger takes it."""
 
@@ -105,7 +110,7 @@ def taken(
         )
 
     recovered = claim(site.log, TOPICS, 0, make)
-    drain(recover(site.log, TOPICS, recovered, accept_loss=accept_loss))
+    drain(recover(site.log, TOPICS, recovered, kept=kept, accept_loss=accept_loss))
     if recovered.changed or recovered.published:
         drain(backfill(site.log, TOPICS, recovered, START_MS))
     return recovered

@@ -210,3 +210,29 @@ def test_a_bound_on_remembered_ids_that_is_changed_holds_from_its_claim_on(site:
     step(site, again)
     assert journal(site)[-1].outcomes[-1] == 0
     assert same(taken(site, VISITED, dedupe_max_ids=4).work, again)
+
+
+def test_a_state_that_was_kept_over_a_rebalance_is_taken_up_if_nobody_has_stepped_it_since(site: Installation) -> None:
+    left = lived(site)
+    site.partition(SNAPSHOTS).keep([])
+    before = left.number, left.engine.seq
+    again = taken(site, RECENT, kept=left)
+    assert again.work is left
+    assert (left.number, left.engine.seq) == before
+    assert left.epoch == journal_offsets(site)[-1]
+    send(site, "c1", START_MS + 20 * MINUTE_MS)
+    step(site, left, START_MS + 30 * MINUTE_MS)
+    assert same(taken(site, RECENT).work, left)
+
+
+def test_a_state_that_was_kept_is_dropped_if_somebody_else_has_stepped_the_partition(site: Installation) -> None:
+    left = lived(site)
+    send(site, "c1", START_MS + 20 * MINUTE_MS)
+    other = run(site, RECENT, START_MS + 30 * MINUTE_MS)
+    again = taken(site, RECENT, kept=left)
+    assert again.work is not left
+    assert same(again.work, other)
+
+
+def journal_offsets(site: Installation) -> list[int]:
+    return [r.at_offset for r in site.records(JOURNAL)]
