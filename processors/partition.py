@@ -14,7 +14,8 @@ from processors.rules import program as G
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
-from processors.state import State, make_room, new_state
+from processors.snapshot import copy_of
+from processors.state import State, make_room, new_state, remember_ids, state_of
 from schemas.outcomes import Outcome
 
 ENGINE_VERSION = 3
@@ -81,8 +82,7 @@ class Partition:
         row of `decoded.events` gets its outcome.
         """
         before = self.clock
-        st = self._state
-        step.begin_step(st.m, st.m32, self.program.g, st.touched, st.evidence)
+        self._begin()
         done = 0
         while done < order.size:
             st, pr = self._state, self.program
@@ -98,6 +98,10 @@ class Partition:
         while not self._fire_due(budget):
             self._state = make_room(self._state, self.program.g)
         return self._output(before)
+
+    def _begin(self) -> None:
+        st = self._state
+        step.begin_step(st.m, st.m32, self.program.g, st.touched, st.evidence)
 
     def _fire_due(self, budget: int) -> bool:
         st = self._state
@@ -189,6 +193,22 @@ class Partition:
     def state(self) -> State:
         """The arrays, for those who encode or snapshot them."""
         return self._state
+
+    def copy(self, room: I64) -> I64:
+        """The whole state as it is between two steps, copied into `room` or, if that is too small, a new array.
+
+        What the last step put out is gone afterwards.
+        """
+        self._begin()
+        return copy_of(self._state.m, room)
+
+    def restore(self, memory: I64) -> None:
+        """Go on from a copied state, made under the same rules. The memory is this partition's from now on."""
+        self._state = state_of(memory, self.program.g)
+
+    def remember_ids(self, most: int) -> None:
+        """From now on remember up to `most` event ids."""
+        remember_ids(self._state.m, most)
 
     def due(self) -> bool:
         """Whether timers at or before the clock are left over by a budget."""

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import confluent_kafka as ck
 import structlog
+from confluent_kafka.admin import AdminClient
 
 from schemas.errors import KafkaError
 from schemas.outcomes import Dead
 from streams import metrics
 from streams.clock import Clock
-from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
+from streams.kafka_sending import LARGEST_RECORD_BYTES, KafkaSender, arguments_of
+from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Sending, Stamp, TopicPartition, Transaction
 from streams.settings import KafkaSettings, TaggerSettings
 
 __all__ = ["KafkaLog"]
@@ -30,8 +32,6 @@ ATTEMPTS: Final = 20
 READ_AHEAD_KB: Final = 16_384
 """What one reader fetches ahead: recovery reads several partitions side by side."""
 FETCH_AHEAD_KB: Final = 65_536
-LARGEST_RECORD_BYTES: Final = 2_300_000
-"""The producer's own limit: above that of events.dlq, so that the topic's limit is the one that counts."""
 
 _COMMON: Final[dict[str, Any]] = {
     "isolation.level": "read_committed",
@@ -114,6 +114,8 @@ class KafkaLog:
                 "retry.backoff.max.ms": 100,
             }
         )
+        self._sender = KafkaSender(self._config)
+        self._admin: AdminClient | None = None
         self._generation: Any = None
         self._owned: set[int] = set()
         self._refused: list[Outgoing] = []
@@ -196,6 +198,16 @@ class KafkaLog:
     def reader(self, partition: TopicPartition, start: int) -> Reader:
         return KafkaReader(self._config, partition, start)
 
+    def delete_before(self, partition: TopicPartition, offset: int) -> None:
+        # kept, for its futures fail when their client is gone
+        admin = self._admin = self._admin or AdminClient(self._config)
+
+        def ask() -> None:
+            place = _tp(partition, offset)
+            admin.delete_records([place], request_timeout=ASK_WITHIN_S)[place].result()
+
+        self._retried(ask)
+
     def _retried(self, ask: Callable[[], Any]) -> Any:
         """Ask again while the broker says that it may help, until COMMIT_WITHIN_S."""
         until = self._clock.monotonic_s() + COMMIT_WITHIN_S
@@ -206,7 +218,7 @@ class KafkaLog:
                 reason: ck.KafkaError = error.args[0]
                 passing = reason.retriable() or reason.code() in (ck.KafkaError._TIMED_OUT, ck.KafkaError._TRANSPORT)
                 if not passing or self._clock.monotonic_s() > until:
-                    raise KafkaError("TS-K101", f"The broker does not answer: {reason.str()}") from None
+                    raise KafkaError("TS-K101", f"The broker does not do it: {reason.str()}") from None
                 self._clock.sleep(0.05)
 
     # ----------------------------------------------------------------------------------------------- transactions
@@ -300,16 +312,10 @@ class KafkaLog:
                 self._refused.append(record)
 
         wanted = stamped is not None or record.instead is not None
-        keywords: dict[str, Any] = {"on_delivery": delivered} if wanted else {}
-        if record.partition is not None:
-            keywords["partition"] = record.partition
-        if record.timestamp_ms:
-            keywords["timestamp"] = record.timestamp_ms
+        told: dict[str, Any] = {"on_delivery": delivered} if wanted else {}
         while True:
             try:
-                self._producer.produce(
-                    record.topic, key=record.key, value=record.value, headers=record.headers, **keywords
-                )
+                self._producer.produce(**arguments_of(record), **told)
                 return
             except BufferError:
                 self._producer.poll(0.01)
@@ -339,7 +345,11 @@ class KafkaLog:
                 _LOG.info("transaction.repeated", call=what, error=reason.str())
                 self._clock.sleep(0.01)
 
+    def send(self, records: Sequence[Outgoing]) -> Sending:
+        return self._sender.send(records)
+
     def close(self, leave: bool) -> None:
+        self._sender.close()
         if leave:
             # A static member says nothing when it closes (KIP-345); unsubscribing tells the group.
             self._consumer.unsubscribe()
