@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from confluent_kafka import KafkaError, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from streams.clock import Clock, ManualClock, SystemClock
 from streams.kafka_log import KafkaLog
@@ -42,6 +42,10 @@ class World(Protocol):
 
     def put(self, record: Outgoing) -> Stamp:
         """By a producer without transactions."""
+        ...
+
+    def compact(self, topic: str) -> None:
+        """Let the cleaner come to the topic, soon."""
         ...
 
     def die(self, log: Log) -> None:
@@ -88,6 +92,9 @@ class MemoryWorld:
     def put(self, record: Outgoing) -> Stamp:
         return self.broker.put(record)
 
+    def compact(self, topic: str) -> None:
+        self.broker.compact(topic)
+
     def die(self, log: Log) -> None:
         assert isinstance(log, MemoryLog)
         log.process.die()
@@ -110,6 +117,9 @@ class KafkaWorld:
             "cleanup.policy": "compact" if compacted else "delete",
             "max.message.bytes": str(mib * 1024 * 1024 + 12),
         }
+        if compacted:
+            # the newest segment is never compacted, so it must not last
+            config |= {"segment.ms": "100", "min.cleanable.dirty.ratio": "0", "delete.retention.ms": "0"}
         names = [f"{self._kafka.topic_prefix}{topic}" for topic in topics]
         for future in self._admin.create_topics([NewTopic(n, PARTITIONS, 1, config=config) for n in names]).values():
             future.result()
@@ -145,6 +155,13 @@ class KafkaWorld:
         self._producer.produce(**arguments_of(record), on_delivery=delivered)
         assert self._producer.flush(10) == 0
         return stamps[0]
+
+    def compact(self, topic: str) -> None:
+        # by itself it looks every 15 s
+        soon = ConfigEntry("log.cleaner.backoff.ms", "100", incremental_operation=AlterConfigOpType.SET)
+        broker = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[soon])
+        for future in self._admin.incremental_alter_configs([broker]).values():
+            future.result()
 
     def die(self, log: Log) -> None:
         # it ends its threads, and to the group it says nothing (KIP-345)

@@ -510,6 +510,29 @@ def test_a_tombstone_is_read_as_such(world: World) -> None:
     assert values(world, one.log, place, 2)[-1] is None
 
 
+def test_compaction_keeps_the_last_by_key_and_moves_no_offset(world: World) -> None:
+    source, _ = source_and_output(world)
+    (current,) = world.create("current", compacted=True)
+    one = member(world, [source.topic])
+    place = TopicPartition(current, 0)
+    for key, value in ((b"a", b"1"), (b"b", b"1"), (b"a", b"2"), (b"b", None), (b"c", b"1")):
+        world.put(Outgoing(current, 0, key, value))
+    last = world.clock.monotonic_s() + 30
+    puts = 5
+    while True:
+        world.compact(current)
+        puts += 1
+        # more records, without which the broker opens no new segment
+        assert world.put(Outgoing(current, 0, b"more", b"x")).offset == puts - 1
+        reader = one.log.reader(place, 0)
+        found = [(m.offset(), m.value()) for m in reader.read(100, 0.3)]
+        reader.close()
+        if found[:2] == [(2, b"2"), (4, b"1")]:
+            break
+        assert world.clock.monotonic_s() < last, found
+    assert one.log.extent(place) == (0, puts)
+
+
 # ------------------------------------------------------------------------------------------- beside transactions
 
 
