@@ -378,7 +378,11 @@ class KafkaLog:
         It does by unsubscribing, but only once its partitions are given up, by the callback that is served here: to
         close at once would keep it silent.
         """
-        self._consumer.unsubscribe()
+        try:
+            self._consumer.unsubscribe()
+        except ck.KafkaException:
+            # fenced: there is no member left that could leave
+            return
         until = self._clock.monotonic_s() + ASK_WITHIN_S
         while self._consumer.memberid() and self._clock.monotonic_s() < until:
             self._consumer.poll(0.01)

@@ -375,7 +375,8 @@ def test_a_step_of_a_partition_that_was_taken_away_is_not_even_tried(world: Worl
     assert values(world, one.log, output, 1) == [b"1"]
 
 
-def test_a_second_process_of_the_same_name_in_the_group_fences_the_first(world: World) -> None:
+@pytest.mark.parametrize("leaves", [False, True], ids=["closes", "leaves"])
+def test_a_second_process_of_the_same_name_in_the_group_fences_the_first(world: World, leaves: bool) -> None:
     source, output = source_and_output(world)
     one = member(world, [source.topic], "a", static=True)
     two = member(world, [source.topic], "a", static=True)
@@ -384,10 +385,12 @@ def test_a_second_process_of_the_same_name_in_the_group_fences_the_first(world: 
         work(one, until=lambda: False)
     with pytest.raises(Fenced):
         one.log.transact(transaction(source, record(output, b"lost")))
-    one.log.close(leave=False)
+    one.log.close(leave=leaves)
     assert one.told == [("assigned", ALL)]
     two.log.transact(transaction(source, record(output, b"1")))
     assert values(world, two.log, output, 1) == [b"1"]
+    two.fetch(0.5)
+    assert two.told == [("assigned", ALL)]
 
 
 # ------------------------------------------------------------------------------------------------------- the group
@@ -589,6 +592,16 @@ def test_who_sends_what_is_refused_is_told_so_and_can_send_again(world: World) -
             finish(world, one.log.send([record(output, large)]))
     (stamp,) = finish(world, one.log.send([record(output, b"small")]))
     assert stamp.offset == 0
+
+
+def test_closing_does_not_wait_for_what_is_sent(world: World) -> None:
+    source, output = source_and_output(world)
+    one = member(world, [source.topic])
+    sending = one.log.send([record(output, random.Random(n).randbytes(900_000)) for n in range(40)])
+    assert not sending.done()
+    began_s = world.clock.monotonic_s()
+    one.log.close(leave=True)
+    assert world.clock.monotonic_s() - began_s < 3
 
 
 def test_nothing_to_send_is_done_at_once(world: World) -> None:

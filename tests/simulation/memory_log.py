@@ -124,6 +124,7 @@ class MemoryLog:
         if assignment is None:
             return
         self._membership, owned = assignment
+        self._reading.read_from({})
         self._generation, self._owned, self._assigned = self._membership, set(owned), True
         self._on_assign(set(owned))
 

@@ -205,6 +205,20 @@ def test_who_is_killed_by_another_while_a_request_is_on_its_way_dies_there(world
     assert world.values(OUTPUT) == []
 
 
+def test_who_is_fenced_while_the_answer_to_its_commit_is_lost_does_not_know_that_it_took_place(world: World) -> None:
+    log = world.log()
+    log.fetch(1, 0)
+
+    def answer_is_lost() -> None:
+        world.log()
+        raise NoAnswer
+
+    world.faults.arm(AFTER_COMMIT, answer_is_lost)
+    with pytest.raises(Fenced):
+        log.transact(step(1))
+    assert world.values(OUTPUT) == [b"1", b"1"]
+
+
 # ----------------------------------------------------------------------------------------------------- zombies
 
 
