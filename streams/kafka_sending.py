@@ -26,7 +26,12 @@ GIVE_UP_MS: Final = 60_000
 
 def arguments_of(record: Outgoing) -> dict[str, Any]:
     """A record as the arguments of `Producer.produce`."""
-    arguments = {"topic": record.topic, "key": record.key, "value": record.value, "headers": record.headers}
+    arguments: dict[str, Any] = {
+        "topic": record.topic,
+        "key": record.key,
+        "value": record.value,
+        "headers": record.headers,
+    }
     if record.partition is not None:
         arguments["partition"] = record.partition
     if record.timestamp_ms:

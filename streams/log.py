@@ -101,7 +101,8 @@ class Transaction:
 
 
 class Fenced(Exception):
-    """Another process has taken over: nothing was written, and this one's state of its partitions is worth nothing."""
+    """Another process has taken over, and this one's state of its partitions is worth nothing. The transaction was not
+    written, unless the answer to its commit was lost: the successor knows."""
 
 
 class NotSent(Exception):
@@ -142,7 +143,7 @@ class Log(Protocol):
         ...
 
     def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Fetch these partitions from these offsets, and no others."""
+        """Fetch these partitions from these offsets, and no others; none of them is paused."""
         ...
 
     def fetch(self, most: int, timeout_s: float) -> Fetched:

@@ -98,37 +98,43 @@ class Group:
 
     # ------------------------------------------------------------------------------------------------- members
 
+    def new_member_id(self) -> str:
+        """A dynamic member has it before it joins (KIP-394), so that to ask twice is not to join twice."""
+        self._names += 1
+        return f"member-{self._names:06}"
+
     def join(
-        self,
-        member_id: str | None,
-        instance_id: str | None,
-        topics: Sequence[str],
-        session_timeout_ms: int,
-        heart: Heart,
+        self, who: Membership, topics: Sequence[str], session_timeout_ms: int, heart: Heart, anew: bool
     ) -> Membership:
-        """Join, anew (None) or again. Raises NotAMember."""
-        if member_id is not None:
-            self._check(member_id, instance_id)
-            member = self._members[member_id]
-        else:
-            self._names += 1
-            member = _Member(f"member-{self._names:06}", instance_id, tuple(topics), session_timeout_ms, heart)
-            former = self._members.pop(self._instances.get(instance_id or "", ""), None)
-            self._members[member.member_id] = member
-            if instance_id is not None:
-                self._instances[instance_id] = member.member_id
-            if former is not None and former.topics == member.topics and not self.rebalancing:
-                # a static member is back: nothing moves
-                member.assigned = former.assigned
-                return Membership(member.member_id, instance_id, -1)
+        """Join, anew or again. Returns the membership without a generation. Raises NotAMember."""
+        waiting = who._replace(generation=-1)
+        if anew and who.member_id not in self._members:
+            member = _Member(who.member_id, who.instance_id, tuple(topics), session_timeout_ms, heart)
+            if self._add(member):
+                return waiting
+        elif anew and not self.rebalancing:
+            # asked twice, for the first answer was lost
+            return waiting
+        self._check(who)
         if not self.rebalancing:
             self._rebalance()
-        member.joined = True
+        self._members[who.member_id].joined = True
         self._settle_if_all_joined()
-        return Membership(member.member_id, instance_id, -1)
+        return waiting
+
+    def _add(self, member: _Member) -> bool:
+        """Whether it is a static member that is back: then nothing moves."""
+        former = self._members.pop(self._instances.get(member.instance_id or "", ""), None)
+        self._members[member.member_id] = member
+        if member.instance_id is not None:
+            self._instances[member.instance_id] = member.member_id
+        if former is None or former.topics != member.topics or self.rebalancing:
+            return False
+        member.assigned = former.assigned
+        return True
 
     def standing(self, who: Membership) -> Standing:
-        if who.instance_id is not None and self._instances.get(who.instance_id, who.member_id) != who.member_id:
+        if self._is_fenced(who):
             return Standing.FENCED
         member = self._members.get(who.member_id)
         if member is None:
@@ -160,11 +166,15 @@ class Group:
             if silent_ms >= member.session_timeout_ms or says_so:
                 self._remove(member)
 
-    def _check(self, member_id: str, instance_id: str | None) -> None:
-        if instance_id is not None and self._instances.get(instance_id, member_id) != member_id:
-            raise NotAMember(f"another process is {instance_id}")
-        if member_id not in self._members:
-            raise NotAMember(f"{member_id} is no member")
+    def _check(self, who: Membership) -> None:
+        if self._is_fenced(who):
+            raise NotAMember(f"another process is {who.instance_id}")
+        if who.member_id not in self._members:
+            raise NotAMember(f"{who.member_id} is no member")
+
+    def _is_fenced(self, who: Membership) -> bool:
+        """Whether another process has joined under its instance id."""
+        return who.instance_id is not None and self._instances.get(who.instance_id, who.member_id) != who.member_id
 
     def _remove(self, member: _Member) -> None:
         del self._members[member.member_id]
@@ -192,7 +202,7 @@ class Group:
 
     def add_offsets(self, transaction: Hashable, who: Membership, offsets: Mapping[TopicPartition, int]) -> None:
         """Offsets that count once the transaction is committed. Raises NotAMember."""
-        self._check(who.member_id, who.instance_id)
+        self._check(who)
         if who.generation != self.generation:
             raise NotAMember(f"generation {who.generation} is over, this is {self.generation}")
         self._requests += 1

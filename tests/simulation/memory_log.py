@@ -12,6 +12,7 @@ Others have their turn meanwhile only if `sleep`, or a fault at the request's po
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Final, TypeVar
 
@@ -109,21 +110,21 @@ class MemoryLog:
             self._take()
 
     def _join(self, anew: bool) -> None:
-        member_id = None if anew or self._membership is None else self._membership.member_id
-        self._membership = self._ask(
-            Request.JOIN,
-            lambda: self._group.join(
-                member_id, self._instance_id, self._topics, self._session_timeout_ms, self.process.heart
-            ),
-        )
+        who = self._membership
+        if anew or who is None:
+            who = Membership(self._group.new_member_id(), self._instance_id, -1)
+        join, topics, session_ms, heart = self._group.join, self._topics, self._session_timeout_ms, self.process.heart
+        # the next heartbeat says what has become of a member that was thrown out just now
+        with suppress(NotAMember):
+            self._membership = self._ask(Request.JOIN, lambda: join(who, topics, session_ms, heart, anew))
 
     def _take(self) -> None:
         """The assignment, if all have joined."""
-        assert self._membership is not None
-        assignment = self._group.assignment(self._membership)
+        assignment = self._group.assignment(self._membership) if self._membership is not None else None
         if assignment is None:
             return
         self._membership, owned = assignment
+        self._reading.read_from({})
         self._generation, self._owned, self._assigned = self._membership, set(owned), True
         self._on_assign(set(owned))
 

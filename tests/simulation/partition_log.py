@@ -74,7 +74,11 @@ class PartitionLog:
 
     def ready(self, position: int) -> int:
         """How many records `read` could bring."""
-        return len(self._offsets) - bisect_left(self._offsets, position)
+        offsets = self._offsets
+        # most are asked for at their end
+        if not offsets or offsets[-1] < position:
+            return 0
+        return len(offsets) - bisect_left(offsets, position)
 
     def delete_before(self, offset: int) -> None:
         if offset > self.start:
