@@ -64,16 +64,20 @@ def dies(stamps: Sequence[Stamp]) -> list[Outgoing]:
     raise Died
 
 
-def values(world: World, log: Log, place: TopicPartition, wanted: int, start: int = 0) -> list[bytes | None]:
+def read(world: World, log: Log, place: TopicPartition, wanted: int, start: int = 0) -> list[Message]:
     """What a reader brings: it is given time for more than is wanted, and to see that there is no more."""
     reader = log.reader(place, start)
-    found: list[bytes | None] = []
+    found: list[Message] = []
     last = world.clock.monotonic_s() + 10
     while len(found) < wanted and world.clock.monotonic_s() < last:
-        found += [m.value() for m in reader.read(100, 0.05)]
-    found += [m.value() for m in reader.read(100, 0.3)]
+        found += reader.read(100, 0.05)
+    found += reader.read(100, 0.3)
     reader.close()
     return found
+
+
+def values(world: World, log: Log, place: TopicPartition, wanted: int, start: int = 0) -> list[bytes | None]:
+    return [message.value() for message in read(world, log, place, wanted, start)]
 
 
 # --------------------------------------------------------------------------------------------------------- reading
@@ -229,10 +233,8 @@ def test_records_of_a_transaction_can_be_made_from_stamps_of_others_in_it(world:
     assert [s.offset for s in stamps] == [1, 0]
     assert all(before_ms - 1 <= s.timestamp_ms <= world.clock.wall_ms() + 1 for s in stamps)
     assert values(world, one.log, output, 3) == [b"first", b"claim", b"1 0"]
-    reader = one.log.reader(output, 1)
-    (read, *_) = reader.read(2, 1.0)
-    reader.close()
-    assert Stamp(read.offset() or 0, read.timestamp()[1]) == stamps[0]
+    (_, found, _) = read(world, one.log, output, 3)
+    assert Stamp(found.offset() or 0, found.timestamp()[1]) == stamps[0]
 
 
 def test_a_topic_may_keep_the_time_that_the_writer_gives(world: World) -> None:
@@ -242,10 +244,8 @@ def test_a_topic_may_keep_the_time_that_the_writer_gives(world: World) -> None:
     given = record(TopicPartition(moved, 1), b"x", timestamp_ms=1_700_000_000_000)
     (stamp,) = one.log.transact(transaction(TopicPartition(source, 0), given))
     assert stamp == Stamp(0, 1_700_000_000_000)
-    reader = one.log.reader(TopicPartition(moved, 1), 0)
-    (read,) = reader.read(1, 2.0)
-    reader.close()
-    assert read.timestamp() == (1, 1_700_000_000_000)
+    (found,) = read(world, one.log, TopicPartition(moved, 1), 1)
+    assert found.timestamp() == (1, 1_700_000_000_000)
 
 
 def test_what_a_process_that_died_has_open_is_aborted_by_its_successor_and_never_seen(world: World) -> None:
