@@ -297,8 +297,9 @@ class KafkaLog:
     def _abort(self) -> None:
         """End the transaction without it. Raises Fenced, or KafkaError TS-K104."""
         try:
-            # an abort before anything was sent is an invalid state to the broker
-            self._drain()
+            if not self._failed:
+                # an abort before anything was sent is an invalid state to the broker
+                self._producer.flush(ASK_WITHIN_S)
             self._until_done("abort", lambda: self._producer.abort_transaction(ABORT_WITHIN_S))
         except ck.KafkaException as error:
             raise _fatal(error.args[0]) from None

@@ -64,16 +64,20 @@ def dies(stamps: Sequence[Stamp]) -> list[Outgoing]:
     raise Died
 
 
-def values(world: World, log: Log, place: TopicPartition, wanted: int, start: int = 0) -> list[bytes | None]:
+def read(world: World, log: Log, place: TopicPartition, wanted: int, start: int = 0) -> list[Message]:
     """What a reader brings: it is given time for more than is wanted, and to see that there is no more."""
     reader = log.reader(place, start)
-    found: list[bytes | None] = []
+    found: list[Message] = []
     last = world.clock.monotonic_s() + 10
     while len(found) < wanted and world.clock.monotonic_s() < last:
-        found += [m.value() for m in reader.read(100, 0.05)]
-    found += [m.value() for m in reader.read(100, 0.3)]
+        found += reader.read(100, 0.05)
+    found += reader.read(100, 0.3)
     reader.close()
     return found
+
+
+def values(world: World, log: Log, place: TopicPartition, wanted: int, start: int = 0) -> list[bytes | None]:
+    return [message.value() for message in read(world, log, place, wanted, start)]
 
 
 # --------------------------------------------------------------------------------------------------------- reading
@@ -160,10 +164,31 @@ def test_reading_anew_ends_a_pause(world: World) -> None:
     work(one, until=lambda: len(one.values[source]) == 2)
 
 
-def test_where_nobody_reads_no_lag_is_known(world: World) -> None:
-    source, _ = source_and_output(world)
+def test_a_lag_is_known_of_what_was_read(world: World) -> None:
+    source, output = source_and_output(world)
     one = member(world, [source.topic])
     assert one.log.lag(source, 0) is None
+    world.put(record(source, b"x"))
+    one.log.read_from({source: 0})
+    work(one, until=lambda: source in one.values)
+    assert one.log.lag(source, 0) == 1
+    one.log.read_from({output: 0})
+    work(one, until=lambda: output in one.at_end)
+    assert (one.log.lag(source, 0), one.log.lag(output, 0)) == (1, 0)
+
+
+def test_who_has_read_all_bears_that_it_is_deleted(world: World) -> None:
+    source, output = source_and_output(world)
+    one = member(world, [source.topic])
+    one.log.transact(transaction(source, record(output, b"1")))
+    one.log.read_from({output: 0})
+    work(one, until=lambda: output in one.at_end and output in one.values)
+    one.fetch(0.3)
+    # also the marker, which nobody was shown
+    one.log.delete_before(output, 2)
+    one.fetch(0.3)
+    one.log.transact(transaction(source, record(output, b"2")))
+    work(one, until=lambda: len(one.values[output]) == 2)
 
 
 # ---------------------------------------------------------------------------------------------------- transactions
@@ -208,10 +233,8 @@ def test_records_of_a_transaction_can_be_made_from_stamps_of_others_in_it(world:
     assert [s.offset for s in stamps] == [1, 0]
     assert all(before_ms - 1 <= s.timestamp_ms <= world.clock.wall_ms() + 1 for s in stamps)
     assert values(world, one.log, output, 3) == [b"first", b"claim", b"1 0"]
-    reader = one.log.reader(output, 1)
-    (read, *_) = reader.read(2, 1.0)
-    reader.close()
-    assert Stamp(read.offset() or 0, read.timestamp()[1]) == stamps[0]
+    (_, found, _) = read(world, one.log, output, 3)
+    assert Stamp(found.offset() or 0, found.timestamp()[1]) == stamps[0]
 
 
 def test_a_topic_may_keep_the_time_that_the_writer_gives(world: World) -> None:
@@ -221,10 +244,8 @@ def test_a_topic_may_keep_the_time_that_the_writer_gives(world: World) -> None:
     given = record(TopicPartition(moved, 1), b"x", timestamp_ms=1_700_000_000_000)
     (stamp,) = one.log.transact(transaction(TopicPartition(source, 0), given))
     assert stamp == Stamp(0, 1_700_000_000_000)
-    reader = one.log.reader(TopicPartition(moved, 1), 0)
-    (read,) = reader.read(1, 2.0)
-    reader.close()
-    assert read.timestamp() == (1, 1_700_000_000_000)
+    (found,) = read(world, one.log, TopicPartition(moved, 1), 1)
+    assert found.timestamp() == (1, 1_700_000_000_000)
 
 
 def test_what_a_process_that_died_has_open_is_aborted_by_its_successor_and_never_seen(world: World) -> None:
@@ -344,10 +365,14 @@ def test_a_second_process_of_the_same_transactional_id_fences_the_first(world: W
     assert two.committed([source]) == {source: 0}
 
 
-@pytest.mark.parametrize("next_offset", [3, 4], ids=["offsets as they were", "offsets moved"])
-def test_a_member_that_was_thrown_out_is_fenced_before_it_knows(world: World, next_offset: int) -> None:
+@pytest.mark.parametrize(
+    ("static", "next_offset"),
+    [(False, 4), (False, 3), (True, 4)],
+    ids=["dynamic", "offsets as they were", "static"],
+)
+def test_a_member_that_was_thrown_out_is_fenced_before_it_knows(world: World, static: bool, next_offset: int) -> None:
     source, output = source_and_output(world)
-    one = member(world, [source.topic], "a", max_poll_interval_ms=1_500)
+    one = member(world, [source.topic], "a", static, max_poll_interval_ms=1_500)
     one.log.transact(transaction(source, record(output, b"1"), next_offset=3))
     two = member(world, [source.topic], "b", owns=False)
     world.clock.sleep(2.5)
@@ -414,7 +439,12 @@ def test_who_comes_when_all_is_shared_out_is_told_that_there_is_nothing(world: W
         members.append(member(world, [topic], name, owns=False))
         work(*members, until=lambda: all(m.told and m.told[-1][0] == "assigned" for m in members))
     work(*members, until=lambda: sorted(map(len, (m.owned or () for m in members))) == [0, 1, 1, 1])
-    assert all(m.owned is not None for m in members)
+    (idle,) = [m for m in members if not m.owned]
+    (leaving, *_) = [m for m in members if m.owned]
+    leaving.log.close(leave=True)
+    members.remove(leaving)
+    work(*members, until=lambda: bool(idle.owned))
+    assert idle.told[-3:-1] == [("assigned", set()), ("revoked", set())]
 
 
 def test_a_static_member_that_is_back_in_time_moves_nothing(world: World) -> None:

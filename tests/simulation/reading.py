@@ -37,7 +37,6 @@ class Reading:
         """These partitions and no others; nothing is paused."""
         self.positions = {place: Position(offset) for place, offset in offsets.items()}
         self.paused.clear()
-        self.ends.clear()
 
     def wait(self, most: int, timeout_s: float) -> bool:
         """Waits, and says so, if there are fewer than `most` records. Raises KafkaError TS-K101."""

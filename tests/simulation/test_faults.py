@@ -277,6 +277,26 @@ def test_a_new_owner_waits_until_the_broker_has_aborted_what_a_stopped_one_has_o
     assert world.values(OUTPUT) == []
 
 
+def test_who_was_stopped_for_too_long_is_thrown_out_though_nobody_else_was_there(world: World) -> None:
+    log = world.log("a", "a")
+    log.fetch(1, 0)
+    with log.process.paused():
+        world.clock.sleep(6.1)
+    with pytest.raises(Fenced):
+        log.transact(step(1))
+
+
+def test_who_has_lost_its_name_in_the_group_is_fenced_in_its_own_generation(world: World) -> None:
+    log = world.log("a", "same")
+    log.fetch(1, 0)
+    other = world.log("b", "same")
+    other.fetch(1, 0)
+    with pytest.raises(Fenced):
+        log.transact(step(1))
+    other.transact(step(2))
+    assert world.values(OUTPUT) == [b"2", b"2"]
+
+
 def test_who_comes_back_within_its_session_goes_on(world: World) -> None:
     log = world.log("a", "a")
     log.fetch(1, 0)

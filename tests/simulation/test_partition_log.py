@@ -1,4 +1,4 @@
-"""tests.simulation: what committed readers see of a partition, and how partitions are shared out"""
+"""tests.simulation.partition_log: what committed readers see of a partition"""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-from tests.simulation.group import by_range
 from tests.simulation.partition_log import PartitionLog
 from tests.simulation.record import Record
 
@@ -83,14 +82,3 @@ def test_compaction_leaves_what_is_undecided() -> None:
     log.mark("t", committed=True)
     log.compact()
     assert seen(log) == [1]
-
-
-def test_range_gives_the_first_members_more_and_nothing_to_those_who_come_too_late() -> None:
-    topics = {name: ["t1", "t2"] for name in "abc"}
-    assert by_range(topics, lambda topic: 7) == {
-        "a": frozenset({0, 1, 2}),
-        "b": frozenset({3, 4}),
-        "c": frozenset({5, 6}),
-    }
-    assert by_range(topics, lambda topic: 2) == {"a": frozenset({0}), "b": frozenset({1}), "c": frozenset()}
-    assert by_range({}, lambda topic: 2) == {}
