@@ -22,6 +22,8 @@ SNAPSHOT_EVERY_S: Final = 10
 NEVER_S: Final = 86_400
 SENT_WITHIN_S: Final = 600.0
 DONE_WITHIN_S: Final = 900.0
+ONE: Final = {"KAFKA__INSTANCE_ID": "one"}
+OTHER: Final = {"KAFKA__INSTANCE_ID": "other"}
 FOLDED_EVENTS: Final = 1_000_000
 FOLDED_CUSTOMERS: Final = 50_000
 
@@ -38,7 +40,7 @@ def _from_snapshot(bootstrap: str, run_dir: Path, rules: Path, events: int, cust
     with Stand(bootstrap, "snapshot", run_dir, rules) as stand:
         _load(stand, "snapshot", events, customers, say)
         journal = Journal(stand.kafka)
-        settings = {"CLOCK__FOLLOW_WALL": "false", "TAGGER__SNAPSHOT_INTERVAL_S": str(SNAPSHOT_EVERY_S)}
+        settings = {"CLOCK__FOLLOW_WALL": "false", "TAGGER__SNAPSHOT_INTERVAL_S": str(SNAPSHOT_EVERY_S), **ONE}
         try:
             tagger = stand.start("tagger", **settings)
             say(f"snapshot: tagging {events:,} events")
@@ -74,7 +76,7 @@ def _from_journal(bootstrap: str, run_dir: Path, rules: Path, say: Say) -> dict[
     with Stand(bootstrap, "fold", run_dir, rules) as stand:
         _load(stand, "fold", FOLDED_EVENTS, FOLDED_CUSTOMERS, say)
         journal = Journal(stand.kafka)
-        settings = {"CLOCK__FOLLOW_WALL": "false", "TAGGER__SNAPSHOT_INTERVAL_S": str(NEVER_S)}
+        settings = {"CLOCK__FOLLOW_WALL": "false", "TAGGER__SNAPSHOT_INTERVAL_S": str(NEVER_S), **ONE}
         try:
             tagger = stand.start("tagger", **settings)
             say(f"fold: tagging {FOLDED_EVENTS:,} events")
@@ -106,6 +108,7 @@ class _Again:
 def _killed_and_started_again(stand: Stand, tagger: Role, settings: dict[str, str]) -> _Again:
     tagger.child.kill()
     began_s = time.monotonic()
+    # under the same name, so that the group has no dead member to wait for
     again = stand.start("tagger", "--leave", **settings)
     until(again.ready, STARTS_WITHIN_S, "it works again")
     return _Again(again, time.monotonic() - began_s)
@@ -113,7 +116,7 @@ def _killed_and_started_again(stand: Stand, tagger: Role, settings: dict[str, st
 
 def _moved(stand: Stand, tagger: Role, settings: dict[str, str]) -> float:
     """Start a second one, and ask the first to leave. Returns the seconds until the second works on all partitions."""
-    other = stand.start("tagger", **settings)
+    other = stand.start("tagger", **settings | OTHER)
     until(other.ready, STARTS_WITHIN_S, "the second one has partitions")
     began_s = time.monotonic()
     tagger.child.signal(signal.SIGTERM)
