@@ -50,6 +50,10 @@ check: $(READY) lint ## Lint, types, the direction of imports and the rules in r
 bench: $(READY) ## Measure rate and delay on this machine
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: bench-recovery
+bench-recovery: $(READY) ## Measure recovery: a million customers from a snapshot, the journal's fold, a move
+	@exec $(BIN)/python -m benchmarks recovery --events 3000000 --customers 1000000 $(ARGS)
+
 .PHONY: lock
 lock: $(READY) ## Write requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile $(LOCK_OPTIONS) pyproject.toml -o requirements/runtime.txt
