@@ -194,8 +194,13 @@ class Partition:
         """The arrays, for those who encode or snapshot them."""
         return self._state
 
+    @property
+    def words(self) -> int:
+        """Words of memory in use."""
+        return int(self._state.m[L.R_TOP])
+
     def copy(self, room: I64) -> I64:
-        """The whole state as it is between two steps, copied into `room` or, if that is too small, a new array.
+        """The whole state as it is between two steps, copied into `room`, which has at least `words`.
 
         What the last step put out is gone afterwards.
         """
@@ -232,7 +237,7 @@ class Partition:
         return {
             "rows": int(m[L.R_ROWS_LIVE]),
             "panes": int(m[L.R_PANES_LIVE]),
-            "bytes": int(m[L.R_TOP]) * 8,
+            "bytes": self.words * 8,
         }
 
     def dedupe_horizon_ms(self) -> int:

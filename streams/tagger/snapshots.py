@@ -33,6 +33,8 @@ _LOG = structlog.get_logger(__name__)
 
 CHUNKS_PER_TURN: Final = 2
 """A chunk takes about a millisecond to cut, sum and hand over, and nothing is stepped meanwhile."""
+ROOM_PER_TURN: Final = 1 << 21
+"""Words, 16 MB: some 5 ms until the system has given them."""
 CHUNKS_IN_FLIGHT: Final = 16
 """The producer holds no more than these."""
 IDLE_FACTOR: Final = 12
@@ -112,6 +114,9 @@ class Snapshots:
         self._interval_s = interval_s
         self._kept = kept
         self._room: I64 = np.empty(0, np.int64)
+        """Copies are made here, one at a time."""
+        self._given = 0
+        """How much of the room the system has given."""
         self._copy: _Copy | None = None
 
     @property
@@ -153,9 +158,10 @@ class Snapshots:
         if not due:
             return
         work, journal_next, saved = min(due, key=lambda p: (not p.saved.wanted, p.saved.since_s))
+        if not self._has_room(work.engine.words):
+            return
+        now_s = self._clock.monotonic_s()
         words = work.engine.copy(self._room)
-        if words.base is not None:
-            self._room = words.base
         metrics.SNAPSHOT_PAUSE_SECONDS.observe(self._clock.monotonic_s() - now_s)
         record = JournalRecord(
             kind="snapshot",
@@ -175,6 +181,19 @@ class Snapshots:
         arrivals = tuple(s.applied_arrival for s in work.sources)
         self._copy = _Copy(work, saved, words, record, journal_next, arrivals)
         saved.records, saved.wanted = 0, False
+
+    def _has_room(self, words: int) -> bool:
+        """Whether there is room for so many words; a little more of it is made ready if not.
+
+        Memory that was never written to costs more than the copy: so the flow would stand still for that too.
+        """
+        if self._room.size < words:
+            # a quarter more than now, so that the next copies find room as well
+            self._room, self._given = np.empty(words + words // 4, np.int64), 0
+        if self._given < self._room.size:
+            self._room[self._given : self._given + ROOM_PER_TURN] = 0
+            self._given += ROOM_PER_TURN
+        return self._given >= self._room.size
 
     def _is_due(self, saved: Saved, now_s: float) -> bool:
         wait_s = self._interval_s if saved.records else self._interval_s * IDLE_FACTOR

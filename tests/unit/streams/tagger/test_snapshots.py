@@ -49,7 +49,7 @@ def lived(site: Installation, snapshots: int = 1) -> Work:
 
 def memory(work: Work) -> np.ndarray:
     """All words of the state."""
-    return work.engine.copy(np.empty(0, np.int64))
+    return work.engine.copy(np.empty(work.engine.words, np.int64))
 
 
 def same(one: Work, other: Work) -> bool:
