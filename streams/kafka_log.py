@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.errors import KafkaError
 from schemas.outcomes import Dead
-from streams import metrics
+from streams import kafka_group, metrics
 from streams.clock import Clock
 from streams.kafka_sending import LARGEST_RECORD_BYTES, KafkaSender, arguments_of
 from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Sending, Stamp, TopicPartition, Transaction
@@ -367,26 +367,11 @@ class KafkaLog:
     def close(self, leave: bool) -> None:
         self._sender.close()
         if leave:
-            self._leave()
+            kafka_group.leave(self._consumer, self._clock)
         self._consumer.close()
         # after a fatal error a flush is refused; that error has been told already
         with suppress(ck.KafkaException):
             self._drain()
-
-    def _leave(self) -> None:
-        """Tell the group, which a static member does not do by closing (KIP-345).
-
-        It does by unsubscribing, but only once its partitions are given up, by the callback that is served here: to
-        close at once would keep it silent.
-        """
-        try:
-            self._consumer.unsubscribe()
-        except ck.KafkaException:
-            # fenced: there is no member left that could leave
-            return
-        until = self._clock.monotonic_s() + ASK_WITHIN_S
-        while self._consumer.memberid() and self._clock.monotonic_s() < until:
-            self._consumer.poll(0.01)
 
 
 _NOT_A_MEMBER: Final = (

@@ -38,9 +38,17 @@ Engine = Literal["same", "other"]
 PartitionState = Literal["recovering", "running", "stopped"]
 """`stopped`: taken off its flow by an error that must not be passed over, such as a differing digest."""
 RebalanceEvent = Literal["assigned", "revoked", "lost"]
-RebuildReason = Literal["first", "emptied", "position"]
-"""Why Redis is filled again: never filled before, emptied, or its position is not the one that was last written."""
+RebuildReason = Literal["first", "emptied", "position", "asked", "differences"]
+"""Why Redis is filled again: never filled before, emptied, its position is not the one that was last written, somebody
+asked for it, or it differed from the log in too much to be repaired one by one."""
+RedisFault = Literal["away", "loading", "full", "read_only", "refused"]
+"""Why a call to Redis failed; `refused` is every other answer than those before it."""
+Difference = Literal["missing", "extra", "different"]
+"""How Redis differs from the log in a customer: their hash is missing, should not be there, or holds something else."""
 
+REBUILD_REASONS: Final[tuple[RebuildReason, ...]] = ("first", "emptied", "position", "asked", "differences")
+REDIS_FAULTS: Final[tuple[RedisFault, ...]] = ("away", "loading", "full", "read_only", "refused")
+DIFFERENCES: Final[tuple[Difference, ...]] = ("missing", "extra", "different")
 STAGES: Final[tuple[Stage, ...]] = ("fetch", "decode", "engine", "encode", "produce", "commit")
 OPS: Final[tuple[Op, ...]] = ("entered", "changed", "left")
 COMMAND_TYPE: Final = "command"
@@ -245,14 +253,29 @@ PROJECTOR_POSITION: Final = Gauge(
 )
 PROJECTOR_REBUILDS: Final = Counter(
     "tagstream_projector_rebuilds_total",
-    "Times that the projector filled a partition of Redis anew, by reason: first (never filled), emptied, or position "
-    "(Redis was put back to an older state, or something else wrote).",
+    "Times that the projector filled a partition of Redis anew, by reason: first (never filled), emptied, position "
+    "(Redis was put back to an older state, or something else wrote), asked (tagstream rebuild-redis), or differences "
+    "(too many were found).",
     ["reason"],
     registry=REGISTRY,
 )
 PROJECTOR_REDIS_ERRORS: Final = Counter(
     "tagstream_projector_redis_errors_total",
-    "Calls to Redis that failed and were tried again: refused, timed out, or answered with an error.",
+    "Calls to Redis that failed and were tried again, by what is wrong with Redis: away (no answer), loading, full "
+    "(out of memory), read_only (a replica), or refused (any other answer).",
+    ["fault"],
+    registry=REGISTRY,
+)
+PROJECTOR_COMPARED: Final = Counter(
+    "tagstream_projector_compared_total",
+    "Customers of tags.current, and hashes in Redis, that the projector has compared with one another.",
+    registry=REGISTRY,
+)
+PROJECTOR_DIFFERENCES: Final = Counter(
+    "tagstream_projector_differences_total",
+    "Customers in whom Redis differed from tags.current though it should not have, found by comparing and repaired, by "
+    "kind: missing (no hash), extra (a hash of nobody), or different.",
+    ["kind"],
     registry=REGISTRY,
 )
 
@@ -347,8 +370,12 @@ def _start_at_zero() -> None:
         REQUESTS.labels(request)
     for customers in ("written", "older"):
         PROJECTOR_CUSTOMERS.labels(customers)
-    for reason in ("first", "emptied", "position"):
+    for reason in REBUILD_REASONS:
         PROJECTOR_REBUILDS.labels(reason)
+    for fault in REDIS_FAULTS:
+        PROJECTOR_REDIS_ERRORS.labels(fault)
+    for kind in DIFFERENCES:
+        PROJECTOR_DIFFERENCES.labels(kind)
 
 
 _start_at_zero()

@@ -161,6 +161,17 @@ class TaggerSettings(Section):
     """Whether a partition goes on though events are gone from which its state would have to be made again (TS-S104)."""
 
 
+class ProjectorSettings(Section):
+    """Comparing Redis with `tags.current` in the background, beside writing to it."""
+
+    reconcile_every_minutes: int = Field(60, ge=0, le=100_000)
+    """From the end of one comparison of everything to the beginning of the next; 0: only when `tagstream reconcile`
+    asks for it."""
+    reconcile_per_second: int = Field(1_000, ge=1, le=1_000_000)
+    """How many customers are compared in a second at most. At 1,000 a million customers take some 35 minutes, and two
+    or three hundredths of a core. A comparison that was asked for goes as fast as it can."""
+
+
 class ControlSettings(Section):
     """Requests to set or remove a tag by hand."""
 
@@ -221,6 +232,7 @@ class Settings(BaseSettings):
     """How changes, current tags and answers to requests are written."""
     rules: RulesSettings = RulesSettings()
     tagger: TaggerSettings = TaggerSettings()
+    projector: ProjectorSettings = ProjectorSettings()
     control: ControlSettings = ControlSettings()
     clock: ClockSettings = ClockSettings()
     metrics: MetricsSettings = MetricsSettings()

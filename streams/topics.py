@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from confluent_kafka import KafkaError as BrokerError
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "admin_client",
     "check",
     "create_missing",
+    "ends",
     "inspect",
     "set_event_timestamps",
 ]
@@ -286,6 +288,17 @@ def set_event_timestamps(admin: AdminClient, kafka: KafkaSettings, timestamps: T
         raise _unreachable(kafka, error) from None
     # A broker shows the setting a moment before its logs follow it.
     clock.sleep(SETTLE_S)
+
+
+def ends(admin: AdminClient, kafka: KafkaSettings, topic: Topic, partitions: Iterable[int]) -> dict[int, int]:
+    """The offset behind the last record of each partition. Raises KafkaError TS-K101."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(topic.named(kafka), p): latest for p in partitions}
+    try:
+        found = admin.list_offsets(asked, request_timeout=ASK_WITHIN_S)
+        return {place.partition: future.result().offset for place, future in found.items()}
+    except KafkaException as error:
+        raise _unreachable(kafka, error) from None
 
 
 def _aligned_number(states: Iterable[State]) -> int:

@@ -20,4 +20,23 @@ ENTRIES: Final[dict[str, Entry]] = {
         cure="Raise `maxmemory`, or point `redis.url` at the primary and a user who may write.",
         example="redis-cli config set maxmemory 1mb",
     ),
+    "TS-P103": Entry(
+        title="Redis is loading its data",
+        why="It was restarted and reads its data from disk; until it has all of it, it answers nothing.",
+        cure="Wait: the projector goes on by itself as soon as Redis answers. `INFO persistence` says how far it is.",
+        example="redis-cli debug reload",
+    ),
+    "TS-P104": Entry(
+        title="No projector is at work",
+        why="What was asked for is done by the projector, which writes to Redis at least once a second. None has "
+        "written for a while: none is running, or it waits for Redis or Kafka and says so in its log and at `/readyz`.",
+        cure="Start `tagstream projector`. What was asked for is noted in Redis, and is done once one is at work.",
+        example="tagstream rebuild-redis",
+    ),
+    "TS-P105": Entry(
+        title="There is no such partition",
+        why="The partitions are numbered from 0, and there are as many as the topics have.",
+        cure="Leave `--partition` out for all of them; `tagstream topics` says how many there are.",
+        example="tagstream rebuild-redis --partition 1000000",
+    ),
 }

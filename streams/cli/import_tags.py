@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from schemas.errors import TagstreamError
     from streams.control.importing import Report
     from streams.control.tag_file import TagFile
@@ -92,28 +90,21 @@ def _check(source: TagFile, settings: Settings, report: Report) -> None:
 
 
 def _send(source: TagFile, settings: Settings, report: Report, rate: float, timeout_s: float) -> None:
+    from streams.cli.progress import progress
     from streams.clock import SystemClock
     from streams.control.client import RequestClient
     from streams.control.importing import send_all
 
     clock = SystemClock()
-    with _progress() as progress:
-        bar = progress.add_task("Requests", total=sum(1 for _ in source.lines()))
-        with RequestClient(settings.kafka, clock) as client:
-            send_all(
-                source.lines(),
-                client,
-                clock,
-                report,
-                per_second=rate,
-                timeout_s=timeout_s,
-                on_line=lambda: progress.advance(bar),
-            )
-
-
-def _progress() -> Progress:
-    """A bar on standard error where a person looks at it."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    total = sum(1 for _ in source.lines())
+    done = itertools.count(1)
+    with progress("Requests") as on_progress, RequestClient(settings.kafka, clock) as client:
+        send_all(
+            source.lines(),
+            client,
+            clock,
+            report,
+            per_second=rate,
+            timeout_s=timeout_s,
+            on_line=lambda: on_progress(next(done), total),
+        )

@@ -32,6 +32,8 @@ COMMANDS: Final = (
     "check",
     "tail",
     "explain",
+    "rebuild-redis",
+    "reconcile",
     "topics",
     "doctor",
     "config",

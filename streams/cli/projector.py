@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 
-def command() -> None:
+import typer
+
+
+def command(
+    leave: Annotated[
+        bool, typer.Option("--leave", help="When asked to end, leave the group at once: for running fewer projectors.")
+    ] = False,
+) -> None:
     """Put the tags into Redis, until SIGTERM or ^C. Start more of it to share the partitions."""
     from streams import logs
     from streams.clock import SystemClock
@@ -12,4 +20,4 @@ def command() -> None:
 
     settings = load().settings
     logs.setup(settings.log)
-    run(settings, SystemClock())
+    run(settings, SystemClock(), leave)

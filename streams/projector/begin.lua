@@ -14,7 +14,7 @@ if (redis.call('HGET', KEYS[3], part .. '.build') or '') ~= ARGV[3] then
 end
 redis.call('HSET', KEYS[3], part .. '.build', ARGV[5], part .. '.topic', ARGV[6],
   part .. '.written', redis.call('TIME')[1])
-redis.call('HDEL', KEYS[3], part .. '.clock_epoch')
+redis.call('HDEL', KEYS[3], part .. '.clock_epoch', part .. '.asked')
 -- Without a clock readers see that they can't tell how fresh the partition's tags are.
 redis.call('HDEL', KEYS[2], part)
 redis.call('HSET', KEYS[1], part, ARGV[4])

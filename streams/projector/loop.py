@@ -10,7 +10,7 @@ log's end is reached, those that don't were not met and are removed, a thousand 
 projector that dies leaves the rebuild to its successor.
 
 A batch is written while the next one is read and decoded; it is settled before the next one is written, and at once
-when nothing more comes.
+when nothing more comes. Between two batches Redis is also compared with the log, a little at a time (`reconcile.py`).
 
 Where no records come, a call without customers is made once a second: it notices a Redis that was emptied, and tells
 Redis that this projector has seen everything up to now.
@@ -28,7 +28,6 @@ import redis
 import structlog
 from confluent_kafka import KafkaException
 
-from schemas.errors import RedisError
 from streams.clock import Clock
 from streams.metrics import (
     ARRIVAL_TO_REDIS,
@@ -42,6 +41,8 @@ from streams.metrics import (
 )
 from streams.projector.backoff import Backoff
 from streams.projector.batch import Batch, Chunk, build_batch
+from streams.projector.faults import fault_of, operators_error
+from streams.projector.reconcile import Reconciler
 from streams.projector.source import Fetched, Source
 from streams.projector.start import Extent, rebuild_reason
 from streams.projector.store import Refused, Standing, Store, Work
@@ -93,12 +94,14 @@ class Projector:
         *,
         topic: str,
         chance: Callable[[], float],
+        reconciler: Reconciler,
         on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
         self._store = store
         self._clock = clock
         self._topic = topic
+        self._reconciler = reconciler
         self._on_turn = on_turn
         self._flight: _Flight | None = None
         self._backoff = Backoff(chance)
@@ -112,16 +115,17 @@ class Projector:
         self._sweep: _Sweep | None = None
         self._not_ready = "no partitions were assigned yet"
 
-    def run(self, stop: Callable[[], bool]) -> None:
-        """Turns until `stop` says so, then ends with the batch written and the group left. Raises KafkaError for what
-        cannot be cured by waiting."""
+    def run(self, stop: Callable[[], bool], leave: bool) -> None:
+        """Turns until `stop` says so, then ends with the batch written and the group closed, and left at once if
+        `leave`. Raises KafkaError for what cannot be cured by waiting."""
         try:
             while not stop():
                 self.turn()
         finally:
-            self._end()
+            self._end(leave)
 
-    def _end(self) -> None:
+    def _end(self, leave: bool) -> None:
+        self._reconciler.drop()
         try:
             # Before the group is left: whoever gets the partitions next finds Redis where it stays.
             if self._flight is not None and self._open is not None:
@@ -129,7 +133,7 @@ class Projector:
         except (Refused, redis.RedisError) as error:
             _LOG.warning("projector.last_batch_unsure", reason=str(error))
         finally:
-            self._source.close()
+            self._source.close(leave)
             self._store.close()
 
     def why_not_ready(self) -> list[str]:
@@ -146,30 +150,35 @@ class Projector:
                 # A projector beyond the number of partitions has nothing to do, and that is well.
                 self._close("partitions were assigned" if self._source.assigned else "")
             elif fetched.astray:
-                self._close("the topic is another one, or does not reach back to the position")
+                self._wait("the topic is another one, or does not reach back to the position")
             if self._open is None:
                 self._open_when_due()
             else:
                 self._go_on(fetched, self._open)
         except (Refused, redis.exceptions.NoScriptError) as refusal:
             _LOG.warning("projector.refused", reason=str(refusal))
-            self._close("Redis does not stand where it was left")
+            self._wait("Redis does not stand where it was left")
         except redis.RedisError as error:
-            PROJECTOR_REDIS_ERRORS.inc()
-            self._wait(str(_operators_error(error)))
+            PROJECTOR_REDIS_ERRORS.labels(fault_of(error)).inc()
+            self._wait(str(operators_error(error)))
         except KafkaException as error:
             self._wait(f"Kafka does not say where the log begins and ends: {error}")
 
     def _patience_s(self) -> float:
+        if not self._source.assigned:
+            return IDLE_POLL_S
         if self._open is None:
             return min(IDLE_POLL_S, max(0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000)
-        return 0.0 if self._flight or self._to_sweep or self._sweep else IDLE_POLL_S
+        if self._flight or self._to_sweep or self._sweep:
+            return 0.0
+        return min(IDLE_POLL_S, self._reconciler.patience_s())
 
     # ------------------------------------------------------------------------------------------ opening, closing
 
     def _close(self, reason: str) -> None:
         """From now on no partition is read, until where Redis stands has been read again."""
         self._store.drop()
+        self._reconciler.drop()
         self._flight = None
         self._open = None
         self._to_sweep = {}
@@ -229,6 +238,8 @@ class Projector:
             self._settle_flight(self._flight, standings)
         # Between two batches: the end of a rebuild must not overtake a batch that still is of it.
         self._sweep_on(standings)
+        self._reconciler.turn(standings)
+        self._reconciler.written(batches)
         work = self._work(batches, standings)
         if work or fetched.ended:
             records = {partition: len(found) for partition, found in fetched.records.items()}
@@ -294,11 +305,3 @@ class Projector:
         _LOG.info("projector.rebuilt", partitions=sorted(sweep.builds), removed=sweep.removed)
         self._sweep = None
         self._tell_readiness(standings)
-
-
-def _operators_error(error: redis.RedisError) -> RedisError:
-    """The error that says what to do: Redis does not answer, or it refuses."""
-    away = isinstance(error, redis.ConnectionError | redis.TimeoutError)
-    if away:
-        return RedisError("TS-P101", f"Redis does not answer: {error}")
-    return RedisError("TS-P102", f"Redis refuses to write: {error}")

@@ -14,7 +14,8 @@ import structlog
 from streams.clock import Clock
 from streams.health import HealthServer
 from streams.projector.loop import Projector
-from streams.projector.source import KafkaSource
+from streams.projector.reconcile import Reconciler
+from streams.projector.source import KafkaLogReader, KafkaSource
 from streams.projector.store import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, Store, connect
 from streams.redis_layout import Layout
 from streams.settings import Settings
@@ -28,8 +29,9 @@ STALE_AFTER_S: Final = 60 + 2 * (ANSWER_TIMEOUT_S + CONNECT_TIMEOUT_S)
 _LOG = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, clock: Clock) -> None:
-    """Runs until SIGTERM or SIGINT, then ends the batch and leaves the group. Only from the main thread.
+def run(settings: Settings, clock: Clock, leave: bool) -> None:
+    """Runs until SIGTERM or SIGINT: the batch is ended, then the group is closed, and left if `leave`. Only from the
+    main thread.
 
     Raises KafkaError if there is no broker or no topic, and OSError if the metrics' port is taken.
     """
@@ -49,6 +51,7 @@ def run(settings: Settings, clock: Clock) -> None:
         clock,
         topic=CURRENT.named(settings.kafka),
         chance=random.random,
+        reconciler=Reconciler(KafkaLogReader(settings.kafka), store, clock, settings.projector, random.random),
         on_turn=lambda: health.tick(),
     )
     health = HealthServer(
@@ -59,7 +62,7 @@ def run(settings: Settings, clock: Clock) -> None:
         why_not_ready=projector.why_not_ready,
     )
     with health:
-        projector.run(stop.is_set)
+        projector.run(stop.is_set, leave)
     _LOG.info("projector.stopped")
 
 

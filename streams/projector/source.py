@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError as Code
 from confluent_kafka.admin import AdminClient, TopicDescription
 
 from schemas.errors import KafkaError
+from streams import kafka_group
 from streams.clock import Clock
 from streams.metrics import REBALANCES, RebalanceEvent
 from streams.projector.batch import Record
@@ -24,11 +25,13 @@ from streams.projector.start import Extent
 from streams.settings import KafkaSettings
 from streams.topics import CURRENT
 
-__all__ = ["Fetched", "KafkaSource", "Source"]
+__all__ = ["Fetched", "KafkaLogReader", "KafkaSource", "LogReader", "Source"]
 
 MAX_RECORDS: Final = 4_000
 """In one batch. A fifth of a second's work at full speed, so that readers' clocks move smoothly while catching up."""
 ASK_TIMEOUT_S: Final = 10.0
+READ_AHEAD_KB: Final = 4 * 1024
+"""Fetched ahead for comparing, which is slow on purpose."""
 CHECK_TOPIC_EVERY_MS: Final = 5_000
 """A consumer whose topic is deleted and created again says nothing and gets nothing, for good (librdkafka 2.16: tried).
 So the topic's id is asked for now and then."""
@@ -45,8 +48,8 @@ class Fetched:
 
     records: dict[int, list[Record]] = field(default_factory=dict)
     """By partition, offsets rising."""
-    ended: set[int] = field(default_factory=set)
-    """Partitions whose end was reached; records of theirs that came with it lie before it."""
+    ended: dict[int, int] = field(default_factory=dict)
+    """Partitions whose end was reached, and where it lies; records of theirs that came with it lie before it."""
     reassigned: bool = False
     """The partitions that are ours have changed. Nothing else of this poll counts."""
     astray: bool = False
@@ -81,8 +84,9 @@ class Source(Protocol):
         """Records of each partition being read that are not fetched yet, as far as known without asking."""
         ...
 
-    def close(self) -> None:
-        """Leaves the group; the others take over."""
+    def close(self, leave: bool) -> None:
+        """Ends. The others take over: at once if `leave`, or if this process has no name of its own in the group; else
+        when it has been away for longer than a restart takes."""
         ...
 
 
@@ -102,7 +106,10 @@ class KafkaSource:
         # librdkafka gives up on futures when their client is gone, so it is kept.
         self._admin = AdminClient(dict[str, str | int | float | bool](settings.client_config()))
         self._check_topic(settings.bootstrap)
-        self._consumer = Consumer(_consumer_config(settings))
+        config = _consumer_config(settings)
+        if settings.instance_id is not None:
+            config["group.instance.id"] = f"{config['group.id']}.{settings.instance_id}"
+        self._consumer = Consumer(config)
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -138,7 +145,8 @@ class KafkaSource:
             self._reading[partition] = offset + 1
         elif error.code() == Code._PARTITION_EOF:
             assert partition is not None
-            fetched.ended.add(partition)
+            assert offset is not None
+            fetched.ended[partition] = offset
         elif error.fatal() or error.code() == Code._FATAL:
             raise KafkaError("TS-K104", f"The consumer of {self._topic} cannot go on: {error.str()}")
         else:
@@ -173,7 +181,9 @@ class KafkaSource:
                 lags[partition] = max(0, bounds[1] - position)
         return lags
 
-    def close(self) -> None:
+    def close(self, leave: bool) -> None:
+        if leave:
+            kafka_group.leave(self._consumer, self._clock)
         self._consumer.close()
 
     def _check_topic(self, bootstrap: str) -> None:
@@ -231,10 +241,63 @@ def _id_of(topic: TopicDescription) -> bytes:
     return str(topic.topic_id).encode()
 
 
+class LogReader(Protocol):
+    """Reads `tags.current` once more, beside the source: for comparing. Only the projector's own thread calls."""
+
+    def read_from(self, offsets: Mapping[int, int]) -> None:
+        """From now on `poll` brings these partitions, from these offsets on or from the first that is there."""
+        ...
+
+    def poll(self, most: int) -> Fetched:
+        """At most so many records, of those that have come by now. Does not wait."""
+        ...
+
+    def stop(self) -> None:
+        """Nothing more is read; what was fetched ahead is given back to the system."""
+        ...
+
+
+class KafkaLogReader:
+    """The reader on a real broker. It has a connection only while it reads."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._topic = CURRENT.named(settings)
+        self._consumer: Consumer | None = None
+
+    def read_from(self, offsets: Mapping[int, int]) -> None:
+        if self._consumer is None:
+            changed = {"auto.offset.reset": "earliest", "queued.max.messages.kbytes": READ_AHEAD_KB}
+            self._consumer = Consumer(_consumer_config(self._settings) | changed | self._settings.extra)
+        self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in sorted(offsets.items())])
+
+    def poll(self, most: int) -> Fetched:
+        assert self._consumer is not None, "read_from comes first"
+        fetched = Fetched()
+        for message in self._consumer.consume(most, 0):
+            error, partition, offset = message.error(), message.partition(), message.offset()
+            if error is None:
+                assert partition is not None
+                assert offset is not None
+                fetched.records.setdefault(partition, []).append((offset, message.key(), message.value()))
+            elif error.code() == Code._PARTITION_EOF:
+                assert partition is not None
+                assert offset is not None
+                fetched.ended[partition] = offset
+            else:
+                # The source meets the same, and does what there is to do.
+                _LOG.info("projector.comparing_waits", error=error.str())
+        return fetched
+
+    def stop(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+
 def _consumer_config(settings: KafkaSettings) -> dict[str, Any]:
-    group = f"{settings.group_id}.projector"
     ours: dict[str, Any] = {
-        "group.id": group,
+        "group.id": f"{settings.group_id}.projector",
         "group.protocol": "classic",
         "partition.assignment.strategy": "range",
         "session.timeout.ms": 10_000,
@@ -250,6 +313,4 @@ def _consumer_config(settings: KafkaSettings) -> dict[str, Any]:
         "fetch.wait.max.ms": 100,
         "queued.max.messages.kbytes": 32 * 1024,
     }
-    if settings.instance_id is not None:
-        ours["group.instance.id"] = f"{group}.{settings.instance_id}"
     return ours | settings.client_config()

@@ -32,6 +32,8 @@ def rebuild_reason(standing: Standing, extent: Extent, *, stood_before: bool) ->
 
     `stood_before`: this process has already seen a position of this partition in this Redis.
     """
+    if standing.asked:
+        return "differences" if standing.asked == b"differences" else "asked"
     if not standing.position:
         return "emptied" if stood_before else "first"
     if not standing.position.isdigit() or not extent.low <= int(standing.position) <= extent.high:

@@ -6,7 +6,7 @@ is not known what Redis did; the positions have to be read again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Final, cast
@@ -16,8 +16,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from streams.metrics import RebuildReason
 from streams.projector.batch import Chunk
-from streams.redis_layout import Layout
+from streams.redis_layout import BUILD, EPOCH, PART, SEQ, Layout
 from streams.settings import RedisSettings
 
 __all__ = ["Refused", "Standing", "Store", "Work", "connect"]
@@ -32,7 +33,8 @@ _SCRIPTS: Final = {
     name: resources.files("streams.projector").joinpath(f"{name}.lua").read_text("utf-8")
     for name in ("apply", "begin", "sweep", "finish")
 }
-_NOTES: Final = ("build", "topic", "written")
+_NOTES: Final = ("build", "topic", "written", "asked")
+COMPARED_BY: Final = (EPOCH, SEQ, PART)
 
 
 class Refused(Exception):
@@ -51,7 +53,12 @@ class Standing:
     """Id of the topic that was read; empty: unknown."""
     idle_s: float
     """Seconds since anything was written, by Redis' own clock; infinite: never."""
+    asked: bytes = b""
+    """Why a rebuild was asked for that has not begun; empty: none was."""
 
+
+Hash = dict[bytes, bytes]
+"""A customer's hash, without the mark of a rebuild."""
 
 Work = Mapping[int, tuple[Standing, Sequence[Chunk]]]
 """By partition: where Redis should stand, and what to write there."""
@@ -101,9 +108,9 @@ class Store:
         self._sha = dict(zip(_SCRIPTS, shas, strict=True))
         standings = {}
         for i, partition in enumerate(partitions):
-            build, topic, written = notes[3 * i : 3 * i + 3]
+            build, topic, written, asked = notes[len(_NOTES) * i : len(_NOTES) * (i + 1)]
             idle_s = now_s + now_us / 1e6 - int(written) if written else float("inf")
-            standings[partition] = Standing(positions[i] or b"", build or b"", topic or b"", idle_s)
+            standings[partition] = Standing(positions[i] or b"", build or b"", topic or b"", idle_s, asked or b"")
         return standings
 
     def begin(self, partition: int, seen: Standing, *, start: int, build: bytes, topic: bytes) -> Standing:
@@ -186,6 +193,81 @@ class Store:
         """Ends a rebuild. Raises Refused if it is no longer under way."""
         if self._client.evalsha(self._sha["finish"], 1, self._layout.projector, partition, build) != 1:
             raise Refused(f"partition {partition}: the rebuild is no longer under way")
+
+    def ask_rebuild(self, partitions: Iterable[int], why: RebuildReason) -> None:
+        """Has whoever projects these partitions rebuild them: without a position they can do nothing else."""
+        asked = list(partitions)
+        calls = self._client.pipeline(transaction=True)
+        calls.hset(self._layout.projector, mapping={f"{p}.asked": why for p in asked})
+        calls.hdel(self._layout.position, *[str(p) for p in asked])
+        calls.execute()
+
+    # --------------------------------------------------------------------------------------------- reconciling
+
+    def versions(self, customers: Sequence[bytes]) -> list[tuple[bytes | None, ...] | None]:
+        """Of each customer `_epoch`, `_seq` and `_part`, each None if it is not there; None: the key is no hash."""
+        return self._ask_each("HMGET", customers, *COMPARED_BY)
+
+    def hashes(self, customers: Sequence[bytes]) -> list[Hash | None]:
+        """Each customer's hash, empty if there is none; None: the key is no hash."""
+        found: list[Hash | None] = self._ask_each("HGETALL", customers)
+        for held in found:
+            if held is not None:
+                held.pop(BUILD.encode(), None)
+        return found
+
+    def _ask_each(self, command: str, customers: Sequence[bytes], *words: str) -> list[Any]:
+        calls = self._client.pipeline(transaction=False)
+        for customer in customers:
+            calls.execute_command(  # type: ignore[no-untyped-call]
+                command, self._layout.tags_prefix + customer, *words
+            )
+        answers = calls.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, redis.RedisError) and not str(answer).startswith("WRONGTYPE"):
+                raise answer
+        return [None if isinstance(answer, redis.RedisError) else answer for answer in answers]
+
+    def scan(self, cursor: int, keys: int) -> tuple[int, list[bytes]]:
+        """Some customers that have a hash, and the next cursor, 0 when all keys were looked at; `cursor` is 0 at first.
+        `keys` says about how many keys to look at."""
+        cursor, found = self._client.scan(cursor, match=self._layout.tags_pattern, count=keys, _type="HASH")
+        prefix = self._layout.tags_prefix
+        return cursor, [key.removeprefix(prefix) for key in cast(Sequence[bytes], found)]
+
+    def ask_reconcile(self, partitions: Sequence[int], name: bytes) -> dict[int, bytes]:
+        """Has whoever projects these partitions compare them now. Returns by partition the name under which the result
+        will be told: `name`, or an earlier one that is not done yet."""
+        fields = [f"{p}.reconcile" for p in partitions]
+        calls = self._client.pipeline(transaction=True)
+        for each in fields:
+            calls.hsetnx(self._layout.projector, each, name)
+        calls.hmget(self._layout.projector, fields)
+        return dict(zip(partitions, calls.execute()[-1], strict=True))
+
+    def asked_to_reconcile(self, partitions: Sequence[int]) -> dict[int, bytes]:
+        """The partitions that somebody wants compared, with the name under which they asked."""
+        names = self._notes(partitions, "reconcile")
+        return {partition: name for partition, name in zip(partitions, names, strict=True) if name}
+
+    def tell_reconciled(self, partition: int, result: bytes) -> None:
+        """Keeps the result of a comparison, and takes back what had been asked for."""
+        calls = self._client.pipeline(transaction=True)
+        calls.hset(self._layout.projector, f"{partition}.reconciled", result)
+        calls.hdel(self._layout.projector, f"{partition}.reconcile")
+        calls.execute()
+
+    def reconciled(self, partitions: Sequence[int]) -> dict[int, bytes]:
+        """The result of each partition's last comparison that was asked for; empty: none."""
+        results = self._notes(partitions, "reconciled")
+        return {partition: result or b"" for partition, result in zip(partitions, results, strict=True)}
+
+    def _notes(self, partitions: Sequence[int], note: str) -> list[bytes | None]:
+        return (
+            cast(list[bytes | None], self._client.hmget(self._layout.projector, [f"{p}.{note}" for p in partitions]))
+            if partitions
+            else []
+        )
 
     def eviction_policy(self) -> str:
         """Redis' `maxmemory-policy`; anything but `noeviction` may drop customers unseen."""

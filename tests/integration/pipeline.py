@@ -93,8 +93,22 @@ class Pipeline:
 
     # ------------------------------------------------------------------------------------------------ processes
 
-    def start(self, role: str, instance: str | None = None, **settings: str) -> Child:
+    def start(self, role: str, instance: str | None = None, *options: str, **settings: str) -> Child:
         """A role as a process. With an instance's name it has its partitions back as soon as it is started again."""
+        given = self.environment(**settings)
+        if instance is not None:
+            given["TAGSTREAM_KAFKA__INSTANCE_ID"] = instance
+        child = Child(
+            (sys.executable, "-m", "streams.cli.main", role, *options),
+            log=self.directory / f"{role}-{len(self.children)}.log",
+            env={"PYTHONPATH": str(ROOT), **given},
+            cwd=self.directory,
+        )
+        self.children.append(child)
+        return child
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The settings of this installation, and `settings` besides, as variables."""
         given = {
             "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
             "KAFKA__TOPIC_PREFIX": self.kafka.topic_prefix,
@@ -109,16 +123,7 @@ class Pipeline:
             **self.settings,
             **settings,
         }
-        if instance is not None:
-            given["KAFKA__INSTANCE_ID"] = instance
-        child = Child(
-            (sys.executable, "-m", "streams.cli.main", role),
-            log=self.directory / f"{role}-{len(self.children)}.log",
-            env={"PYTHONPATH": str(ROOT), **{f"TAGSTREAM_{name}": value for name, value in given.items()}},
-            cwd=self.directory,
-        )
-        self.children.append(child)
-        return child
+        return {f"TAGSTREAM_{name}": value for name, value in given.items()}
 
     def _empty_dir(self) -> Path:
         path = self.directory / "no-secrets"

@@ -6,12 +6,14 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -19,8 +21,11 @@ from confluent_kafka import Producer
 
 from schemas.records import CLOCK_KEY, Change, Current, TagValue
 from streams.clock import SystemClock
+from streams.local.docker import DockerRedis
+from streams.local.redis import LocalRedis
 from streams.settings import KafkaSettings, RedisSettings
 from streams.topics import CHANGES, CURRENT, admin_client, create_missing
+from tests.integration.redis_proxy import RedisProxy
 
 PARTITIONS = 3
 CUSTOMERS = 400
@@ -43,13 +48,13 @@ class Tagger:
         )
         self._producer.init_transactions(20)
 
-    def step(self, records: int = 300, *, epoch: int = 1) -> None:
+    def step(self, records: int = 300, *, epoch: int = 1, levels: Sequence[str] = ("gold", "silver")) -> None:
         """One transaction, then perhaps one that is aborted and must leave no trace."""
-        self._write(records, epoch, self.expected, commit=True)
+        self._write(records, epoch, levels, self.expected, commit=True)
         if self._chance.random() < 0.3:
-            self._write(records, epoch, {}, commit=False)
+            self._write(records, epoch, levels, {}, commit=False)
 
-    def _write(self, records: int, epoch: int, expected: Hashes, *, commit: bool) -> None:
+    def _write(self, records: int, epoch: int, levels: Sequence[str], expected: Hashes, *, commit: bool) -> None:
         self._producer.begin_transaction()
         for _ in range(records):
             number = self._chance.randrange(CUSTOMERS)
@@ -59,7 +64,7 @@ class Tagger:
                 self._produce(partition, customer, None)
                 continue
             seq = next(self._seq)
-            level = self._chance.choice(["gold", "silver"])
+            level = self._chance.choice(levels)
             expected[customer] = {"_epoch": str(epoch), "_seq": str(seq), "_part": str(partition), "tier": level}
             tags = (TagValue("tier", level),)
             self._produce(partition, customer, self._current(customer, partition, epoch, seq, tags))
@@ -102,10 +107,13 @@ class Processes:
         self.log = log
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def start(self, instance: str | None = None) -> subprocess.Popen[bytes]:
-        """A process with an instance's name gets its partitions back as soon as it is started again."""
-        named = {} if instance is None else {"TAGSTREAM_KAFKA__INSTANCE_ID": instance}
-        command = [sys.executable, "-m", "streams.cli.main", "projector"]
+    def start(self, instance: str | None = None, *options: str, **settings: str) -> subprocess.Popen[bytes]:
+        """A process with an instance's name gets its partitions back as soon as it is started again. `settings` are
+        variables without `TAGSTREAM_`."""
+        named = {f"TAGSTREAM_{name}": value for name, value in settings.items()}
+        if instance is not None:
+            named["TAGSTREAM_KAFKA__INSTANCE_ID"] = instance
+        command = [sys.executable, "-m", "streams.cli.main", "projector", *options]
         with self.log.open("ab") as log:
             process = subprocess.Popen(command, env=self._environment | named, stderr=log)
         self.running.append(process)
@@ -181,22 +189,69 @@ def test_killed_projectors_and_an_emptied_redis_leave_no_trace(
     until(lambda: hashes(redis_client, prefix) == tagger.expected, within_s=10)
 
 
-def test_two_projectors_share_the_partitions_and_one_that_is_asked_to_stop_hands_over(
+def test_more_and_fewer_projectors_with_names_and_one_that_dies(
     tagger: Tagger, processes: Processes, redis_client: redis.Redis, prefix: str
 ) -> None:
-    first, second = processes.start(), processes.start()
-    until(lambda: all(f"partitions={share}\n" in processes.log.read_text() for share in ("[0, 1]", "[2]")))
-    for _ in range(10):
-        tagger.step()
-        time.sleep(0.1)
-    until(caught_up(redis_client, prefix, tagger))
-    first.send_signal(signal.SIGTERM)
-    assert first.wait(15) == 0
+    def handed_over(*shares: list[int]) -> bool:
+        """Whether the last partitions that were assigned, so many times as there are shares, are these."""
+        found = re.findall(r"projector.assigned\S* partitions=(\[.*?\])", processes.log.read_text())
+        return sorted(found[-len(shares) :]) == sorted(map(str, shares))
+
+    # The shortest session that brokers allow by default.
+    shortly = {"KAFKA__EXTRA": json.dumps({"session.timeout.ms": "6000", "heartbeat.interval.ms": "300"})}
+    first = processes.start("first", "--leave", **shortly)
+    until(lambda: handed_over([0, 1, 2]))
     tagger.step()
     until(caught_up(redis_client, prefix, tagger))
-    second.send_signal(signal.SIGINT)
-    assert second.wait(15) == 0
+
+    second = processes.start("second", **shortly)
+    until(lambda: handed_over([0, 1], [2]))
+    tagger.step()
+    until(caught_up(redis_client, prefix, tagger))
+
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(15) == 0
+    # At once, though a member with a name is given time for a restart otherwise.
+    until(lambda: handed_over([0, 1, 2]), within_s=4)
+    tagger.step()
+    until(caught_up(redis_client, prefix, tagger))
+
+    third = processes.start("third", **shortly)
+    until(lambda: handed_over([0, 1], [2]))
+    second.kill()
+    tagger.step()
+    until(caught_up(redis_client, prefix, tagger))
+    third.send_signal(signal.SIGINT)
+    assert third.wait(15) == 0
     assert hashes(redis_client, prefix) == tagger.expected
+
+
+def test_a_slow_redis_makes_the_backlog_wait_in_kafka_and_not_in_memory(
+    tagger: Tagger, processes: Processes, redis_server: LocalRedis | DockerRedis, redis_client: redis.Redis, prefix: str
+) -> None:
+    big = "x" * 10_000
+    for _ in range(20):
+        tagger.step(300, levels=[big])
+    backlog_bytes = 20 * 300 * len(big)
+    with RedisProxy(urlsplit(redis_server.url).port or 0) as proxy:
+        proxy.slow_s = 0.2
+        fetched_ahead = json.dumps({"queued.max.messages.kbytes": "2000"})
+        process = processes.start(REDIS__URL=proxy.url, KAFKA__EXTRA=fetched_ahead)
+        until(lambda: redis_client.exists(f"{prefix}tagstream:position") == 1)
+        started_bytes = resident_bytes(process.pid)
+        most_bytes = 0
+        for _ in range(15):
+            time.sleep(0.1)
+            most_bytes = max(most_bytes, resident_bytes(process.pid) - started_bytes)
+        assert not caught_up(redis_client, prefix, tagger)(), "Redis was not slow"
+        assert most_bytes < backlog_bytes / 2
+        proxy.slow_s = 0
+        until(caught_up(redis_client, prefix, tagger))
+    assert hashes(redis_client, prefix) == tagger.expected
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.parametrize("running", [False, True])

@@ -35,7 +35,7 @@ def test_every_metric_is_documented_in_a_sentence() -> None:
 def test_no_metric_has_a_label_without_bound() -> None:
     allowed = {
         "type", "outcome", "code", "reason", "topic", "partition", "stage", "result", "tag", "op", "state", "event",
-        "engine", "le",
+        "engine", "fault", "kind", "le",
     }  # fmt: skip
     metrics.count_changes("a_tag", "entered")
     metrics.CONSUMER_LAG.labels("tags.current", "0").set(1)

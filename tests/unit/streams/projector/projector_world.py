@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import redis
+from confluent_kafka import KafkaError, KafkaException
 
 from schemas.records import CLOCK_KEY, Current, TagValue, Value
 from streams.clock import ManualClock
 from streams.projector.batch import Record
 from streams.projector.loop import Projector
+from streams.projector.reconcile import Reconciler
 from streams.projector.source import Fetched
 from streams.projector.start import Extent
 from streams.projector.store import Store
 from streams.redis_layout import Layout
+from streams.settings import ProjectorSettings
 
 
 def current(
@@ -66,6 +69,10 @@ class MemorySource:
         self.assigned: frozenset[int] = frozenset(log.records)
         self.reading: dict[int, int] = {}
         self.closed = False
+        self.patience_s: list[float] = []
+        """How long each poll would have waited."""
+        self.cannot_tell_extents = False
+        self.astray = False
         self._at_end: set[int] = set()
         self._reassigned = True
 
@@ -73,6 +80,9 @@ class MemorySource:
         self.assigned, self._reassigned = frozenset(partitions), True
 
     def poll(self, timeout_s: float) -> Fetched:
+        self.patience_s.append(timeout_s)
+        if self.astray:
+            return Fetched(astray=bool(self.reading))
         if self._reassigned:
             self._reassigned, self.reading = False, {}
             return Fetched(reassigned=True)
@@ -85,10 +95,12 @@ class MemorySource:
                 self._at_end.discard(partition)
             if self.reading[partition] == len(self.log.records[partition]) and partition not in self._at_end:
                 self._at_end.add(partition)
-                fetched.ended.add(partition)
+                fetched.ended[partition] = self.reading[partition]
         return fetched
 
     def extents(self) -> dict[int, Extent]:
+        if self.cannot_tell_extents:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         return {p: Extent(self.log.topic_id, 0, len(self.log.records[p])) for p in self.assigned}
 
     def read_from(self, offsets: Mapping[int, int]) -> None:
@@ -101,8 +113,29 @@ class MemorySource:
     def lags(self) -> dict[int, int]:
         return {p: len(self.log.records[p]) - at for p, at in self.reading.items()}
 
-    def close(self) -> None:
+    def close(self, leave: bool) -> None:
         self.closed = True
+
+
+class MemoryReader:
+    """Reads the log once more, `at_once` records of all partitions a poll."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self.log = log
+        self._source: MemorySource | None = None
+
+    def read_from(self, offsets: Mapping[int, int]) -> None:
+        self._source = MemorySource(self.log)
+        self._source.poll(0)
+        self._source.read_from(offsets)
+
+    def poll(self, most: int) -> Fetched:
+        assert self._source is not None
+        self._source.at_once = min(most, 7)
+        return self._source.poll(0)
+
+    def stop(self) -> None:
+        self._source = None
 
 
 class World:
@@ -116,8 +149,15 @@ class World:
         self.clock = ManualClock(wall_ms=5_000)
         self.source = MemorySource(log, at_once)
         self.layout = Layout() if layout is None else layout
+        self.store = Store(client, self.layout)
+        self.reader = MemoryReader(log)
         self.projector = Projector(
-            self.source, Store(client, self.layout), self.clock, topic="tags.current", chance=lambda: 0.5
+            self.source,
+            self.store,
+            self.clock,
+            topic="tags.current",
+            chance=lambda: 0.5,
+            reconciler=Reconciler(self.reader, self.store, self.clock, ProjectorSettings(), lambda: 0.5),
         )
 
     def run(self, turns: int = 20, pass_s: float = 1.5) -> None:

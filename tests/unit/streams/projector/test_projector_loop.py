@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -13,7 +15,8 @@ from pydantic import SecretStr
 
 from streams.local.redis import LocalRedis
 from streams.metrics import PROJECTOR_REBUILDS
-from streams.projector.store import Store, connect
+from streams.projector.loop import IDLE_POLL_S
+from streams.projector.store import Refused, Store, connect
 from streams.redis_layout import Layout
 from streams.settings import RedisSettings
 from tests.unit.streams.projector.projector_world import MemoryLog, World, folded, hashes
@@ -252,6 +255,131 @@ def test_a_redis_that_refuses_to_write_is_waited_for(client: redis.Redis, fault:
         client.replicaof("NO", "ONE")
     world.run(60, pass_s=5)
     assert world.hashes() == folded(world.log)
+
+
+class Broken(redis.Redis):
+    """Raises `error` for whatever it is asked, once that is set."""
+
+    error: Exception | None = None
+
+    def pipeline(self, *args: Any, **keywords: Any) -> Any:
+        if self.error is not None:
+            raise self.error
+        return super().pipeline(*args, **keywords)
+
+
+def breaks(error: Exception) -> Callable[[World], None]:
+    def harm(world: World) -> None:
+        world.client.error = error  # type: ignore[attr-defined]
+        world.source.assign(*world.source.assigned)
+
+    return harm
+
+
+def mute_broker(world: World) -> None:
+    world.source.cannot_tell_extents = True
+    world.source.assign(*world.source.assigned)
+
+
+def lead_astray(world: World) -> None:
+    world.source.astray = True
+
+
+def fight_over_the_position(world: World) -> None:
+    """Something else writes the position again and again."""
+    world.store.send = lambda work: (_ for _ in ()).throw(Refused("fought over"))  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(breaks(redis.ConnectionError("gone")), id="away"),
+        pytest.param(breaks(redis.TimeoutError("slow")), id="slow"),
+        pytest.param(breaks(redis.exceptions.BusyLoadingError("loading")), id="loading"),
+        pytest.param(breaks(redis.exceptions.OutOfMemoryError("full")), id="full"),
+        pytest.param(breaks(redis.exceptions.ReadOnlyError("replica")), id="read only"),
+        pytest.param(breaks(redis.exceptions.NoScriptError("forgotten")), id="script forgotten"),
+        pytest.param(breaks(redis.ResponseError("MISCONF")), id="refused"),
+        pytest.param(mute_broker, id="broker does not answer"),
+        pytest.param(lead_astray, id="topic is another one"),
+        pytest.param(fight_over_the_position, id="position fought over"),
+    ],
+)
+def test_after_every_kind_of_error_the_waits_grow_and_are_told(
+    client: redis.Redis, harm: Callable[[World], None]
+) -> None:
+    broken = Broken(connection_pool=client.connection_pool)
+    world = World(filled(), broken)
+    world.run()
+    assert world.projector.why_not_ready() == []
+    harm(world)
+    tries: list[float] = []
+    opened = world.store.open
+
+    def tried(partitions: Any) -> Any:
+        tries.append(world.clock.monotonic_s())
+        return opened(partitions)
+
+    world.store.open = tried  # type: ignore[method-assign]
+    for _ in range(3_000):
+        world.projector.turn()
+        # A poll takes as long as it was given, where nothing comes.
+        world.clock.sleep(max(0.001, world.source.patience_s[-1]))
+    assert world.projector.why_not_ready() != []
+    waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    # With chance in the middle three quarters of 0.1 s, doubled up to three quarters of 10 s; a poll lasts 0.2 s.
+    wanted = [min(10, 0.1 * 2**failures) * 0.75 for failures in range(len(waits))]
+    assert all(want - 0.002 <= wait <= 2 * want + 0.25 for wait, want in zip(waits, wanted, strict=True)), waits
+    assert len(waits) > 10
+
+
+@pytest.mark.parametrize("partitions", [(), (0,)])
+def test_where_nothing_comes_a_poll_waits(client: redis.Redis, partitions: tuple[int, ...]) -> None:
+    world = World(filled(), client)
+    world.source.assign(*partitions)
+    world.run(50, pass_s=0.01)
+    world.source.patience_s.clear()
+    world.run(100, pass_s=0.2)
+    # The poll behind a check asks at once for Redis' answer.
+    assert world.source.patience_s.count(0.0) <= 25
+    assert set(world.source.patience_s) <= {0.0, IDLE_POLL_S}
+
+
+def test_while_redis_is_away_nothing_is_read(client: redis.Redis) -> None:
+    broken = Broken(connection_pool=client.connection_pool)
+    world = World(filled(), broken, at_once=5)
+    world.run(4)
+    assert world.source.reading
+    breaks(redis.ConnectionError("gone"))(world)
+    for _ in range(200):
+        world.run(1, pass_s=0.5)
+        assert world.source.reading == {}
+    broken.error = None
+    world.run(100, pass_s=5)
+    assert world.hashes() == folded(world.log)
+
+
+def test_a_rebuild_that_was_asked_for_is_made_once_and_counted_as_such(client: redis.Redis) -> None:
+    world = World(filled(partitions=2), client)
+    world.run()
+    before = rebuilds("asked")
+    client.hset("tags:ghost", mapping={"_part": 1, "_seq": 1, "_epoch": 99, "vip": 1})
+    world.store.ask_rebuild([1], "asked")
+    world.run(40)
+    assert rebuilds("asked") == before + 1
+    assert world.hashes() == folded(world.log)
+    assert not client.hexists("tagstream:projector", "1.asked")
+
+
+def test_a_rebuild_that_was_asked_for_while_nobody_ran_is_made_by_the_next_one(client: redis.Redis) -> None:
+    log = filled()
+    World(log, client).run()
+    World(log, client).store.ask_rebuild([0], "asked")
+    client.hset("tags:ghost", mapping={"_part": 0, "_seq": 1, "_epoch": 99, "vip": 1})
+    before = rebuilds("asked")
+    World(log, client).run()
+    assert rebuilds("asked") == before + 1
+    assert hashes(client) == folded(log)
 
 
 def test_the_rights_that_the_documentation_asks_for_suffice(client: redis.Redis) -> None:
