@@ -27,8 +27,14 @@ def fold(log: Log, work: Work, entries: Sequence[Entry], compare: bool) -> Itera
     `compare`: whether digests must be those of the journal, for its rules and engine are ours. Raises StateError.
     """
     readers = [PatientReader(log, s.place, s.next) for s in work.sources]
+    last = None
     try:
         for _, record in entries:
+            if record == last and record.kind == "step":
+                # the log's own exactly-once has failed (decision 2): it was applied once, and is once
+                _LOG.error("journal.step_is_there_twice", partition=work.partition, step=record.step)
+                continue
+            last = record
             if record.kind == "claim" and record.dedupe_max_ids:
                 work.engine.remember_ids(record.dedupe_max_ids)
             if record.kind in ("step", "changeover"):

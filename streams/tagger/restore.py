@@ -43,6 +43,7 @@ def restore(log: Log, topics: Topics, work: Work, entries: Sequence[Entry]) -> G
         if memory is not None:
             _put(work, entry.record, manifest, memory)
             metrics.SNAPSHOTS.labels("restored").inc()
+            _LOG.info("snapshot.restored", partition=work.partition, step=entry.record.step)
             return entry
         assert reason is not None
         metrics.SNAPSHOTS.labels(reason).inc()

@@ -142,3 +142,11 @@ def test_a_step_cut_short_by_its_timers_is_cut_at_the_same_place_again(site: Ins
     work = taken(site, RECENT).work
     assert work.engine.due()
     assert len(work.tags_by_customer()) == 3
+
+
+def test_a_step_that_the_log_has_doubled_is_applied_once(site: Installation) -> None:
+    send(site, "anna", START_MS)
+    left = run(site, RECENT, START_MS + 10)
+    site.put(JOURNAL, b"0", site.records(JOURNAL)[-1].given_value)
+    again = taken(site, RECENT).work
+    assert (again.number, again.engine.seq, again.offsets()) == (left.number, left.engine.seq, left.offsets())
