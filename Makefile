@@ -26,12 +26,14 @@ demo: $(READY) ## See it work: a real Kafka and Redis, real purchases, a live st
 
 .PHONY: test
 test: $(READY) lint ## Lint, types and all tests, with a real Kafka and Redis
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+# Most of the time of the tests with servers is waiting, so two processes halve it; each has servers of its own.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 .PHONY: test-all
 test-all: $(READY) lint ## As test, with many more random cases, and the engine once more as plain Python
-	$(BIN)/pytest --hypothesis-profile thorough $(ARGS)
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest tests/unit tests/properties $(ARGS)
+	$(PYTEST) --hypothesis-profile thorough $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(PYTEST) tests/unit tests/properties $(ARGS)
 
 .PHONY: lint
 lint: $(READY)
@@ -47,6 +49,10 @@ check: $(READY) lint ## Lint, types, the direction of imports and the rules in r
 .PHONY: bench
 bench: $(READY) ## Measure rate and delay on this machine
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-recovery
+bench-recovery: $(READY) ## Measure recovery: a million customers from a snapshot, the journal's fold, a move
+	@exec $(BIN)/python -m benchmarks recovery --events 3000000 --customers 1000000 $(ARGS)
 
 .PHONY: lock
 lock: $(READY) ## Write requirements/*.txt anew from pyproject.toml

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from benchmarks.delay import delay
 from benchmarks.growth import growth
+from benchmarks.recovery import recovery
 from benchmarks.replay import replay
 from benchmarks.report import circumstances, show
 from benchmarks.stand import forget_settings
@@ -23,15 +24,15 @@ from streams.local.choose import choose_kafka
 from streams.local.run_directory import new_run_directory
 from streams.local.server import Say
 
-What = Literal["throughput", "delay", "replay", "growth", "all"]
+What = Literal["throughput", "delay", "replay", "growth", "recovery", "all"]
 
 TAGBENCH = Path(__file__).with_name("rules")
 
 
 def main(
     what: Annotated[What, typer.Argument(help="What to measure.")] = "all",
-    events: Annotated[int, typer.Option(min=1_000, help="Events of the throughput.")] = 1_000_000,
-    customers: Annotated[int, typer.Option(min=1, help="Customers of the throughput.")] = 50_000,
+    events: Annotated[int, typer.Option(min=1_000, help="Events of throughput and recovery.")] = 1_000_000,
+    customers: Annotated[int, typer.Option(min=1, help="Customers of throughput and recovery.")] = 50_000,
     rate: Annotated[int, typer.Option(min=1, help="Events a second of the delay.")] = 5_000,
     rules: Annotated[Path, typer.Option(help="Rules of throughput and delay; default: TagBench-1's.")] = TAGBENCH,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
@@ -73,6 +74,9 @@ def _measure(
         results["replay"] = replay(say)
     if what in ("growth", "all"):
         results["growth"] = growth(say)
+    if what == "recovery":
+        with choose_kafka(run_dir, say=say) as kafka:
+            results["recovery"] = recovery(kafka.bootstrap, run_dir, rules, events, customers, say)
     return results
 
 

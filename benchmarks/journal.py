@@ -61,7 +61,7 @@ class Journal:
 
     def settled(self, most_timers: int) -> bool:
         """Whether no partition's last step left timers to the next one; `most_timers`: the bound per step."""
-        last = {e.record.partition: e.record for e in self.entries}
+        last = {e.record.partition: e.record for e in self.entries if e.record.kind == "step"}
         return all(record.timers_fired < most_timers for record in last.values())
 
     def has_claim_now(self) -> bool:

@@ -63,6 +63,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
         "delay": _delay_rows,
         "replay": _replay_rows,
         "growth": _growth_rows,
+        "recovery": _recovery_rows,
     }
     for name, result in found["results"].items():
         for what, figure, of in rows[name](result):
@@ -124,6 +125,28 @@ def _growth_rows(results: list[Mapping[str, Any]]) -> Rows:
             f"{result['load_s'] + result['compile_s']:.1f} s",
             f"{result['compile_s']:.1f} s to compile them",
         )
+
+
+def _recovery_rows(result: Mapping[str, Any]) -> Rows:
+    saved, fold = result["snapshot"], result["fold"]
+    yield (
+        "recovery from a snapshot",
+        f"{saved['seconds_to_ready']:.1f} s",
+        f"from the start of the process; {saved['seconds_a_partition']:.1f} s a partition from its claim; "
+        f"{saved['customers']:,} customers",
+    )
+    yield "  snapshot", f"{saved['snapshot_bytes_per_customer']:,.0f} bytes/customer", "before compression"
+    yield (
+        "  pause of the flow",
+        f"{saved['pause_ms_mean']:.0f} ms",
+        f"mean of {saved['snapshots']}; none above {saved['pause_ms_at_most']:.0f} ms",
+    )
+    yield "  partitions move", f"{saved['seconds_to_move']:.1f} s", "until those of one that leaves are another's"
+    yield (
+        "fold of the journal",
+        f"{fold['events_per_s']:,.0f} events/s",
+        f"{fold['events']:,} events; live it were {fold['events_per_s_live']:,.0f}",
+    )
 
 
 def _number(value: float | None, digits: int = 2) -> str:

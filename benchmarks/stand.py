@@ -46,15 +46,15 @@ def until(done: Callable[[], bool], within_s: float, what: str, look_every_s: fl
 class Role:
     """One process of the product. `stop` it."""
 
-    def __init__(self, role: str, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(self, role: str, flags: tuple[str, ...], directory: Path, settings: dict[str, str]) -> None:
         (self._port,) = free_ports(1)
         self.name = role
         given = settings | {"METRICS__HOST": HOST, "METRICS__PORT": str(self._port), "LOG__LEVEL": "warning"}
         # A user's settings must not change what is measured: those of the environment are left out by __main__, and
         # in this directory lies no file with others.
         self.child = Child(
-            (sys.executable, "-m", "streams.cli.main", role),
-            log=directory / f"{role}.log",
+            (sys.executable, "-m", "streams.cli.main", role, *flags),
+            log=directory / f"{role}-{self._port}.log",
             env={"PYTHONPATH": str(ROOT), **{f"TAGSTREAM_{name}": value for name, value in given.items()}},
             cwd=directory,
         )
@@ -117,8 +117,8 @@ class Stand:
             topics.admin_client(self.kafka), self.kafka, SystemClock(), event_timestamps=event_timestamps
         )
 
-    def start(self, role: str, **settings: str) -> Role:
-        """`tagstream ROLE` with settings as variables without `TAGSTREAM_`, defaults for all others."""
+    def start(self, role: str, *flags: str, **settings: str) -> Role:
+        """`tagstream ROLE FLAGS` with settings as variables without `TAGSTREAM_`, defaults for all others."""
         given = {
             "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
             "KAFKA__TOPIC_PREFIX": self.kafka.topic_prefix,
@@ -126,7 +126,7 @@ class Stand:
             "RULES__DIR": str(self._rules),
             "SECRETS_DIR": str(self._directory),
         }
-        started = Role(role, self._directory, given | settings)
+        started = Role(role, flags, self._directory, given | settings)
         self._roles.append(started)
         return started
 

@@ -14,7 +14,7 @@ from benchmarks.stand import STARTS_WITHIN_S, Metrics, Role, Stand, until
 from streams.local.server import Say
 from streams.settings import TaggerSettings
 
-__all__ = ["throughput"]
+__all__ = ["done", "throughput", "total", "while_running"]
 
 FIRST_MS: Final = 1_760_000_000_000
 LENGTH_MS: Final = 120 * 86_400_000
@@ -48,11 +48,10 @@ def _run(
         broker = Process.of_broker()
         try:
             tagger = stand.start("tagger", CLOCK__FOLLOW_WALL="false")
-            until(_while_running(tagger, journal.has_claim_now), STARTS_WITHIN_S, "a partition was taken", 0)
+            until(while_running(tagger, journal.has_claim_now), STARTS_WITHIN_S, "a partition was taken", 0)
             process = Process.of_child(tagger.child)
             before = _cpu_s(process), _cpu_s(broker)
-            done = partial(_done, journal, events)
-            until(_while_running(tagger, done), DONE_WITHIN_S, "all was applied", 0)
+            until(while_running(tagger, partial(done, journal, events)), DONE_WITHIN_S, "all was applied", 0)
             after = _cpu_s(process), _cpu_s(broker)
             metrics = tagger.metrics()
             return {
@@ -62,13 +61,13 @@ def _run(
                 "broker_cpu_us_per_event": _each(before[1], after[1], events),
                 "tagger_peak_mib": process.peak_mib() if process else None,
                 "stage_ns_per_event": _stages(metrics, events),
-                "state_bytes": _total(metrics, "tagstream_state_bytes"),
+                "state_bytes": total(metrics, "tagstream_state_bytes"),
             }
         finally:
             journal.close()
 
 
-def _while_running(tagger: Role, done: Callable[[], bool]) -> Callable[[], bool]:
+def while_running(tagger: Role, done: Callable[[], bool]) -> Callable[[], bool]:
     """Asks `done`, if there is still somebody to wait for."""
 
     def ask() -> bool:
@@ -78,7 +77,7 @@ def _while_running(tagger: Role, done: Callable[[], bool]) -> Callable[[], bool]
     return ask
 
 
-def _done(journal: Journal, events: int) -> bool:
+def done(journal: Journal, events: int) -> bool:
     """Whether all events were applied, and all that time brings about until then."""
     return journal.events_now() >= events and journal.settled(TaggerSettings().max_step_timers)
 
@@ -117,5 +116,6 @@ def _stages(metrics: Metrics, events: int) -> dict[str, float]:
     return {dict(labels)["stage"]: value / events * NS for (found, labels), value in metrics.items() if found == name}
 
 
-def _total(metrics: Metrics, name: str) -> float:
+def total(metrics: Metrics, name: str) -> float:
+    """The sum of all series of this name."""
     return sum(value for (found, _), value in metrics.items() if found == name)

@@ -14,7 +14,8 @@ from processors.rules import program as G
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
-from processors.state import State, make_room, new_state
+from processors.snapshot import copy_of
+from processors.state import State, make_room, new_state, remember_ids, state_of
 from schemas.outcomes import Outcome
 
 ENGINE_VERSION = 3
@@ -81,8 +82,7 @@ class Partition:
         row of `decoded.events` gets its outcome.
         """
         before = self.clock
-        st = self._state
-        step.begin_step(st.m, st.m32, self.program.g, st.touched, st.evidence)
+        self._begin()
         done = 0
         while done < order.size:
             st, pr = self._state, self.program
@@ -98,6 +98,10 @@ class Partition:
         while not self._fire_due(budget):
             self._state = make_room(self._state, self.program.g)
         return self._output(before)
+
+    def _begin(self) -> None:
+        st = self._state
+        step.begin_step(st.m, st.m32, self.program.g, st.touched, st.evidence)
 
     def _fire_due(self, budget: int) -> bool:
         st = self._state
@@ -190,11 +194,42 @@ class Partition:
         """The arrays, for those who encode or snapshot them."""
         return self._state
 
+    @property
+    def words(self) -> int:
+        """Words of memory in use."""
+        return int(self._state.m[L.R_TOP])
+
+    def copy(self, room: I64) -> I64:
+        """The whole state as it is between two steps, copied into `room`, which has at least `words`.
+
+        What the last step put out is gone afterwards.
+        """
+        self._begin()
+        return copy_of(self._state.m, room)
+
+    def restore(self, memory: I64) -> None:
+        """Go on from a copied state, made under the same rules. The memory is this partition's from now on."""
+        self._state = state_of(memory, self.program.g)
+
+    def remember_ids(self, most: int) -> None:
+        """From now on remember up to `most` event ids."""
+        remember_ids(self._state.m, most)
+
     def due(self) -> bool:
         """Whether timers at or before the clock are left over by a budget."""
         return bool(self._state.m[L.R_WHEEL_MINUTE] < self.clock // L.MINUTE_MS) or bool(
             self._state.m[L.R_HEAP_SIZE] > 0 and self._state.m[self._state.m[L.R_HEAP]] <= self.clock
         )
+
+    def settled(self) -> int:
+        """Up to this time (ms) everything was done: the clock, unless a budget has left timers over."""
+        m, until = self._state.m, self.clock
+        if m[L.R_HEAP_SIZE] > 0:
+            until = min(until, int(m[m[L.R_HEAP]]) - 1)
+        if m[L.R_WHEEL_COUNT] > 0:
+            # the slots of later minutes are not looked at yet, nor is all of the present one's
+            until = min(until, int(m[L.R_WHEEL_MINUTE] + m[L.R_WHEEL_DRAINED]) * L.MINUTE_MS - 1)
+        return until
 
     def sizes(self) -> dict[str, int]:
         """Customers, panes and bytes held, for metrics."""
@@ -202,7 +237,7 @@ class Partition:
         return {
             "rows": int(m[L.R_ROWS_LIVE]),
             "panes": int(m[L.R_PANES_LIVE]),
-            "bytes": int(m[L.R_TOP]) * 8,
+            "bytes": self.words * 8,
         }
 
     def dedupe_horizon_ms(self) -> int:

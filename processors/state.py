@@ -88,10 +88,20 @@ def new_state(g: I64, dedupe_max_ids: int) -> State:
     m[L.R_SEEN] = _reserve(m, dedupe.SMALLEST)
     m[L.R_BEFORE] = _reserve(m, dedupe.SMALLEST)
     m[L.R_SEEN_SIZE] = m[L.R_BEFORE_SIZE] = dedupe.SMALLEST
-    m[L.R_SEEN_LIMIT] = max(1, dedupe_max_ids // 2)
+    remember_ids(m, dedupe_max_ids)
     m[L.R_WHEEL_DRAINED] = 1
     m[L.R_OUT_TOUCHED] = L.TO_FIRST
     m[L.R_OUT_EVIDENCE] = evidence.FIRST
+    return state_of(m, g)
+
+
+def remember_ids(m: I64, most: int) -> None:
+    """From now on up to `most` event ids are remembered, half of them in each generation."""
+    m[L.R_SEEN_LIMIT] = max(1, most // 2)
+
+
+def state_of(m: I64, g: I64) -> State:
+    """The memory `m` of a partition between two steps, with room for what a step puts out."""
     changes = np.zeros((4096 + 2 * int(g[G.TAG_COUNT]), L.CH_WORDS), np.int64)
     why = np.zeros((1 << 15) + 2 * int(g[G.EVIDENCE_WORDS]), np.int64)
     return _of(m, changes, np.zeros(1 << 15, np.int64), why)

@@ -10,7 +10,7 @@ first byte. Reading raises EventError and nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final, Literal, Self
 
 import orjson
@@ -32,7 +32,7 @@ AnswerStatus = Literal["accepted", "refused"]
 Group = Literal["treatment", "control"]
 NextFlip = int | Literal["never", "unknown"]
 """A time in milliseconds since the epoch; or that nothing but an event changes it; or that it is too far off."""
-JournalKind = Literal["claim", "step", "changeover"]
+JournalKind = Literal["claim", "step", "changeover", "snapshot"]
 
 SPECVERSION: Final = "1.0"
 """The version of CloudEvents whose attributes a change has."""
@@ -379,6 +379,25 @@ class DeadCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Where a snapshot lies, and how to know that it is whole."""
+
+    format: int
+    program: int
+    """Hash of the compiled rules: the state's words mean what these say."""
+    words: int
+    checksums: tuple[int, ...]
+    """CRC-32 of each chunk, in order."""
+    first: int
+    """Offsets [first, next) of the chunks in the partition of tags.snapshots."""
+    next: int
+    journal_next: int
+    """Offset in the journal from which on it is to be applied."""
+    arrivals: tuple[int, ...]
+    """Greatest arrival (ms) applied of each source, in their order; -1: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalRecord(_Record):
     """One record of a partition's journal."""
 
@@ -404,6 +423,10 @@ class JournalRecord(_Record):
     found_schemas: tuple[str, ...] = ()
     """Writers' schemas that were looked up and found in the step: `id 7`, or a fingerprint in hexadecimal digits."""
     note: str | None = None
+    dedupe_max_ids: int = 0
+    """In a claim: event ids that are remembered from then on; 0: not told."""
+    manifest: Manifest | None = None
+    """In a snapshot; the other fields say what is true behind its step."""
 
     def __post_init__(self) -> None:
         assert len(self.outcomes) == len(Outcome), f"{len(self.outcomes)} outcomes"
@@ -426,10 +449,13 @@ class JournalRecord(_Record):
             "dead": [{"code": d.code, "count": d.count} for d in self.dead],
             "found_schemas": list(self.found_schemas),
             "note": self.note,
+            "dedupe_max_ids": self.dedupe_max_ids,
+            "manifest": None if self.manifest is None else asdict(self.manifest),
         }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
+        manifest = record["manifest"]
         outcomes = tuple(record["outcomes"])
         if len(outcomes) > len(Outcome):
             raise EventError(Dead.WRONG_TYPE, f"{len(outcomes)} outcomes, written by a later version")
@@ -439,8 +465,13 @@ class JournalRecord(_Record):
             "sources": tuple(SourceRange(s["topic"], s["first"], s["next"]) for s in record["sources"]),
             "dead": tuple(DeadCount(d["code"], d["count"]) for d in record["dead"]),
             "found_schemas": tuple(record["found_schemas"]),
+            "manifest": None if manifest is None else _manifest(manifest),
         }
         return cls(**record | nested)
+
+
+def _manifest(record: dict[str, Any]) -> Manifest:
+    return Manifest(**record | {name: tuple(record[name]) for name in ("checksums", "arrivals")})
 
 
 def _plain(value: Value | None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 
 from streams.clock import Clock
 
@@ -22,6 +22,10 @@ def leave(consumer: Consumer, clock: Clock) -> None:
     leaves without a word (librdkafka 2.16: tried).
     """
     until_s = clock.monotonic_s() + WITHIN_S
-    consumer.unsubscribe()
+    try:
+        consumer.unsubscribe()
+    except KafkaException:
+        # fenced: there is no member left that could leave
+        return
     while consumer.memberid() and clock.monotonic_s() < until_s:
         consumer.poll(POLL_S)

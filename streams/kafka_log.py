@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import confluent_kafka as ck
 import structlog
+from confluent_kafka.admin import AdminClient
 
 from schemas.errors import KafkaError
 from schemas.outcomes import Dead
 from streams import kafka_group, metrics
 from streams.clock import Clock
-from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
+from streams.kafka_sending import LARGEST_RECORD_BYTES, KafkaSender, arguments_of
+from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Sending, Stamp, TopicPartition, Transaction
 from streams.settings import KafkaSettings, TaggerSettings
 
 __all__ = ["KafkaLog"]
@@ -25,13 +27,14 @@ ASK_WITHIN_S: Final = 10.0
 """For each question to the broker; a broker that restarts answers within some seconds."""
 COMMIT_WITHIN_S: Final = 60.0
 """For a transaction's end with all its repetitions: the broker itself gives up after transaction.timeout.ms."""
+ABORT_WITHIN_S: Final = 0.5
+"""For each call of an abort, which is then repeated. What was on its way when it began may fall back into the queue,
+where only the next call removes it, and the first one waits for it in vain."""
 ATTEMPTS: Final = 20
 """Of one transaction. More aborts in a row are no passing fault."""
 READ_AHEAD_KB: Final = 16_384
 """What one reader fetches ahead: recovery reads several partitions side by side."""
 FETCH_AHEAD_KB: Final = 65_536
-LARGEST_RECORD_BYTES: Final = 2_300_000
-"""The producer's own limit: above that of events.dlq, so that the topic's limit is the one that counts."""
 
 _COMMON: Final[dict[str, Any]] = {
     "isolation.level": "read_committed",
@@ -114,10 +117,15 @@ class KafkaLog:
                 "retry.backoff.max.ms": 100,
             }
         )
+        self._sender = KafkaSender(self._config)
+        self._admin: AdminClient | None = None
         self._generation: Any = None
         self._owned: set[int] = set()
+        self._paused: set[TopicPartition] = set()
         self._refused: list[Outgoing] = []
         """Records of the transaction under way that the broker refuses, and that have a stand-in."""
+        self._failed = False
+        """Whether the broker did not take a record of the transaction under way."""
         try:
             self._producer.init_transactions(ASK_WITHIN_S * 3)
         except ck.KafkaException as error:
@@ -145,6 +153,9 @@ class KafkaLog:
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=revoked)
 
     def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
+        # a pause would outlive a new assignment
+        self._consumer.resume([_tp(p) for p in self._paused])
+        self._paused.clear()
         self._consumer.assign([_tp(p, offset) for p, offset in positions.items()])
 
     def fetch(self, most: int, timeout_s: float) -> Fetched:
@@ -174,10 +185,12 @@ class KafkaLog:
 
     def pause(self, partition: TopicPartition, at: int) -> None:
         # What was fetched ahead is thrown away, so it must be said where to go on.
+        self._paused.add(partition)
         self._consumer.pause([_tp(partition)])
         self._consumer.seek(_tp(partition, at))
 
     def resume(self, partition: TopicPartition) -> None:
+        self._paused.discard(partition)
         self._consumer.resume([_tp(partition)])
 
     def committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
@@ -196,6 +209,16 @@ class KafkaLog:
     def reader(self, partition: TopicPartition, start: int) -> Reader:
         return KafkaReader(self._config, partition, start)
 
+    def delete_before(self, partition: TopicPartition, offset: int) -> None:
+        # kept, for its futures fail when their client is gone
+        admin = self._admin = self._admin or AdminClient(self._config)
+
+        def ask() -> None:
+            place = _tp(partition, offset)
+            admin.delete_records([place], request_timeout=ASK_WITHIN_S)[place].result()
+
+        self._retried(ask)
+
     def _retried(self, ask: Callable[[], Any]) -> Any:
         """Ask again while the broker says that it may help, until COMMIT_WITHIN_S."""
         until = self._clock.monotonic_s() + COMMIT_WITHIN_S
@@ -206,7 +229,7 @@ class KafkaLog:
                 reason: ck.KafkaError = error.args[0]
                 passing = reason.retriable() or reason.code() in (ck.KafkaError._TIMED_OUT, ck.KafkaError._TRANSPORT)
                 if not passing or self._clock.monotonic_s() > until:
-                    raise KafkaError("TS-K101", f"The broker does not answer: {reason.str()}") from None
+                    raise KafkaError("TS-K101", f"The broker does not do it: {reason.str()}") from None
                 self._clock.sleep(0.05)
 
     # ----------------------------------------------------------------------------------------------- transactions
@@ -234,6 +257,7 @@ class KafkaLog:
 
     def _attempt(self, transaction: Transaction) -> list[Stamp]:
         """Once from begin to commit. Raises ck.KafkaException: to be aborted, or fatal."""
+        self._failed = False
         self._until_done("begin", self._producer.begin_transaction)
         offsets = [_tp(p, offset) for p, offset in transaction.offsets.items()]
         # Before the first record: adding the group is repeated quickly, adding a partition only every 20 ms.
@@ -273,9 +297,10 @@ class KafkaLog:
     def _abort(self) -> None:
         """End the transaction without it. Raises Fenced, or KafkaError TS-K104."""
         try:
-            # an abort before anything was sent is an invalid state to the broker
-            self._producer.flush(ASK_WITHIN_S)
-            self._until_done("abort", lambda: self._producer.abort_transaction(ASK_WITHIN_S))
+            if not self._failed:
+                # an abort before anything was sent is an invalid state to the broker
+                self._producer.flush(ASK_WITHIN_S)
+            self._until_done("abort", lambda: self._producer.abort_transaction(ABORT_WITHIN_S))
         except ck.KafkaException as error:
             raise _fatal(error.args[0]) from None
 
@@ -294,22 +319,15 @@ class KafkaLog:
 
     def _produce(self, record: Outgoing, stamped: Callable[[Stamp], None] | None = None) -> None:
         def delivered(error: ck.KafkaError | None, message: ck.Message) -> None:
+            self._failed = self._failed or error is not None
             if error is None and stamped is not None:
                 stamped(Stamp(message.offset() or 0, message.timestamp()[1]))
             elif error is not None and error.code() in _FOR_ITSELF and record.instead is not None:
                 self._refused.append(record)
 
-        wanted = stamped is not None or record.instead is not None
-        keywords: dict[str, Any] = {"on_delivery": delivered} if wanted else {}
-        if record.partition is not None:
-            keywords["partition"] = record.partition
-        if record.timestamp_ms:
-            keywords["timestamp"] = record.timestamp_ms
         while True:
             try:
-                self._producer.produce(
-                    record.topic, key=record.key, value=record.value, headers=record.headers, **keywords
-                )
+                self._producer.produce(**arguments_of(record), on_delivery=delivered)
                 return
             except BufferError:
                 self._producer.poll(0.01)
@@ -320,9 +338,13 @@ class KafkaLog:
                 record = record.instead
 
     def _drain(self) -> None:
-        """Wait until every record has been acknowledged: the flush inside commit would look only every 10 ms."""
+        """Wait until every record has been acknowledged: the flush inside commit would look only every 10 ms.
+
+        Not once one has failed: those behind it in its partition stay where they are until the transaction is aborted,
+        and to wait for them was to wait until the broker fenced us for being late.
+        """
         until = self._clock.monotonic_s() + COMMIT_WITHIN_S
-        while len(self._producer) > 0 and self._clock.monotonic_s() < until:
+        while len(self._producer) > 0 and not self._failed and self._clock.monotonic_s() < until:
             self._producer.poll(0.001)
 
     def _until_done(self, what: str, call: Callable[[], Any]) -> None:
@@ -339,13 +361,17 @@ class KafkaLog:
                 _LOG.info("transaction.repeated", call=what, error=reason.str())
                 self._clock.sleep(0.01)
 
+    def send(self, records: Sequence[Outgoing]) -> Sending:
+        return self._sender.send(records)
+
     def close(self, leave: bool) -> None:
+        self._sender.close()
         if leave:
             kafka_group.leave(self._consumer, self._clock)
         self._consumer.close()
         # after a fatal error a flush is refused; that error has been told already
         with suppress(ck.KafkaException):
-            self._producer.flush(1.0)
+            self._drain()
 
 
 _NOT_A_MEMBER: Final = (

@@ -15,8 +15,10 @@ __all__ = [
     "Fetched",
     "Log",
     "Message",
+    "NotSent",
     "Outgoing",
     "Reader",
+    "Sending",
     "Stamp",
     "TopicPartition",
     "Transaction",
@@ -99,7 +101,25 @@ class Transaction:
 
 
 class Fenced(Exception):
-    """Another process has taken over: nothing was written, and this one's state of its partitions is worth nothing."""
+    """Another process has taken over, and this one's state of its partitions is worth nothing. The transaction was not
+    written, unless the answer to its commit was lost: the successor knows."""
+
+
+class NotSent(Exception):
+    """A record that was sent outside of transactions was not acknowledged. It may be in the log nevertheless."""
+
+
+class Sending(Protocol):
+    """Records on their way into the log. They move only while somebody asks whether they are `done`."""
+
+    @property
+    def stamps(self) -> list[Stamp]:
+        """Of all records, in their order. Only once they are done."""
+        ...
+
+    def done(self) -> bool:
+        """Whether all are acknowledged; never blocks. Raises NotSent if one of them will never be."""
+        ...
 
 
 class Reader(Protocol):
@@ -123,7 +143,7 @@ class Log(Protocol):
         ...
 
     def read_from(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Fetch these partitions from these offsets, and no others."""
+        """Fetch these partitions from these offsets, and no others; none of them is paused."""
         ...
 
     def fetch(self, most: int, timeout_s: float) -> Fetched:
@@ -144,11 +164,13 @@ class Log(Protocol):
         ...
 
     def extent(self, partition: TopicPartition) -> tuple[int, int]:
-        """First offset that is still there, and the offset after the last record."""
+        """First offset that is still there, and the offset where committed readers meet the end for now: behind the
+        last record, or of the first one in a transaction that is still open."""
         ...
 
     def lag(self, partition: TopicPartition, position: int) -> int | None:
-        """Records from `position` to the end, as far as known without asking the broker; None: not known."""
+        """Offsets from `position` to the end, those of open transactions included, as far as known without asking the
+        broker; None: not known."""
         ...
 
     def reader(self, partition: TopicPartition, start: int) -> Reader: ...
@@ -158,6 +180,21 @@ class Log(Protocol):
 
         Returns the stamps of `stamped`. Raises Fenced, or KafkaError (TS-K104) if the outcome cannot be had: the
         process must end and recover.
+        """
+        ...
+
+    def send(self, records: Sequence[Outgoing]) -> Sending:
+        """Begin to write records outside of any transaction, each once, those of a partition in order; never blocks.
+
+        They are not fenced, and no stand-in is written for one that is refused. What is under way when the log is
+        closed may be lost.
+        """
+        ...
+
+    def delete_before(self, partition: TopicPartition, offset: int) -> None:
+        """Delete the partition's records before `offset`, which is not beyond its end; done when this returns.
+
+        Raises KafkaError (TS-K101) if the broker refuses, as it does for a topic that is only compacted.
         """
         ...
 

@@ -194,6 +194,32 @@ RECOVERY_SECONDS: Final = Histogram(
     buckets=RECOVERY_BOUNDS_S,
     registry=REGISTRY,
 )
+SNAPSHOTS: Final = Counter(
+    "tagstream_snapshots_total",
+    "Snapshots of a partition's state, by what became of them: written, failed; restored, or passed over at a recovery "
+    "because they were damaged, of another format or of other rules.",
+    ["result"],
+    registry=REGISTRY,
+)
+SNAPSHOT_AGE: Final = Gauge(
+    "tagstream_snapshot_age_seconds",
+    "Seconds since the newest snapshot of a partition was whole, or since the partition was taken if there is none: a "
+    "recovery applies again what came since.",
+    ["partition"],
+    registry=REGISTRY,
+)
+SNAPSHOT_BYTES: Final = Gauge(
+    "tagstream_snapshot_bytes",
+    "Bytes of the newest snapshot of a partition, before compression.",
+    ["partition"],
+    registry=REGISTRY,
+)
+SNAPSHOT_PAUSE_SECONDS: Final = Histogram(
+    "tagstream_snapshot_pause_seconds",
+    "Seconds for which the flow stood still while a partition's state was copied.",
+    buckets=STAGE_BOUNDS_S,
+    registry=REGISTRY,
+)
 REBALANCES: Final = Counter(
     "tagstream_rebalances_total",
     "Calls of the consumer group's callbacks: partitions assigned, revoked in order, or lost to another member.",
@@ -311,7 +337,8 @@ def forget_partition(partition: int) -> None:
     """Removes what is told of a partition that this process has given up, or it would stay at its last value and
     count twice beside its new owner's. Counters stay: they only ever add up."""
     of_partition = str(partition)
-    for gauge in (CLOCK_LAG, STATE_ROWS, STATE_PANES, STATE_BYTES, DEDUPE_HORIZON, PROJECTOR_POSITION):
+    for gauge in (CLOCK_LAG, STATE_ROWS, STATE_PANES, STATE_BYTES, DEDUPE_HORIZON, SNAPSHOT_AGE, SNAPSHOT_BYTES,
+                  PROJECTOR_POSITION):  # fmt: skip
         gauge.remove_by_labels({"partition": of_partition})
     CONSUMER_LAG.remove_by_labels({"partition": of_partition})
 
@@ -337,6 +364,8 @@ def _start_at_zero() -> None:
         REBALANCES.labels(event)
     for engine in ("same", "other"):
         DIGEST_MISMATCHES.labels(engine)
+    for result in ("written", "failed", "restored", "damaged", "other_format", "other_rules"):
+        SNAPSHOTS.labels(result)
     for request in ("accepted", "refused", "repeated", "unreadable"):
         REQUESTS.labels(request)
     for customers in ("written", "older"):

@@ -153,6 +153,12 @@ class TaggerSettings(Section):
     """A tagger that the broker does not hear of for so long loses its partitions to the others."""
     transaction_timeout_ms: int = Field(10_000, ge=1_000, le=900_000)
     """The broker aborts a transaction that is open for so long; readers wait behind it until then."""
+    snapshot_interval_s: int = Field(300, ge=1, le=86_400)
+    """Seconds between two snapshots of a partition's state. A recovery applies again what came since the newest one."""
+    snapshots_kept: int = Field(2, ge=1, le=1_000)
+    """Whole snapshots of a partition that stay readable: if the newest is damaged, the one before it is used."""
+    accept_lost_events: bool = False
+    """Whether a partition goes on though events are gone from which its state would have to be made again (TS-S104)."""
 
 
 class ProjectorSettings(Section):

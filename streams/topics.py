@@ -38,6 +38,7 @@ __all__ = [
     "MOVED",
     "REQUESTS",
     "RESULTS",
+    "SNAPSHOTS",
     "TOPICS",
     "State",
     "Topic",
@@ -76,6 +77,8 @@ class Topic:
     """None: the broker's default, 1 MiB."""
     segment_ms: int | None = None
     """None: the broker's default, 7 days."""
+    segment_bytes: int | None = None
+    """None: the broker's default, 1 GiB."""
     aligned: bool = True
     """Whether it has the same number of partitions as the others."""
 
@@ -97,6 +100,8 @@ class Topic:
             config["max.message.bytes"] = str(self.max_message_bytes)
         if self.segment_ms is not None:
             config["segment.ms"] = str(self.segment_ms)
+        if self.segment_bytes is not None:
+            config["segment.bytes"] = str(self.segment_bytes)
         return config
 
 
@@ -141,6 +146,13 @@ CURRENT: Final = Topic(
     segment_ms=3_600_000,
 )
 JOURNAL: Final = Topic("tags.journal", "what was applied in which order: recovery reads it", "partition")
+SNAPSHOTS: Final = Topic(
+    "tags.snapshots",
+    "the state in chunks, which recovery reads before the journal's end; old ones are cut off",
+    "partition:snapshot:chunk",
+    # Disk space is given back by whole segments.
+    segment_bytes=128 * 1024 * 1024,
+)
 DEAD_LETTERS: Final = Topic(
     "events.dlq",
     "events that cannot be used: the original bytes, the reason in the headers",
@@ -151,7 +163,8 @@ DEAD_LETTERS: Final = Topic(
     aligned=False,
 )
 TOPICS: Final = (
-    *EVENTS.values(), MOVED, DEAD_LETTERS, REQUESTS, RESULTS, DECIDED, COMMANDS, CHANGES, CURRENT, JOURNAL
+    *EVENTS.values(), MOVED, DEAD_LETTERS, REQUESTS, RESULTS, DECIDED, COMMANDS, CHANGES, CURRENT, JOURNAL,
+    SNAPSHOTS,
 )  # fmt: skip
 
 

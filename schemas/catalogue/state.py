@@ -29,9 +29,20 @@ ENTRIES: Final[dict[str, Entry]] = {
         example="starting an older version after an upgrade",
     ),
     "TS-S104": Entry(
-        title="Events that the journal names are gone from their topic",
-        why="The state is rebuilt from the events, and the topic's retention has deleted some of them.",
-        cure="Set the retention of the events topics to at least the longest window, and restore the topic.",
-        example="retention.ms=604800000 on events.purchase with a rule over 90 days",
+        title="Events that must be applied again are gone from their topic",
+        why="The state is the newest snapshot and what came since, or all events if no snapshot can be used. The "
+        "topic's retention has deleted some of these events, so tags would come out wrong without a sign of it.",
+        cure="Restore the topic. If the events are gone for good, start once with "
+        "TAGSTREAM_TAGGER__ACCEPT_LOST_EVENTS=true: tags are then computed from what is left, and the difference to "
+        "what was published goes out with origin `backfill`. Set the retention of the events topics to at least the "
+        "longest window.",
+        example="retention.ms=3600000 on events.purchase and no tagger for two hours",
+    ),
+    "TS-S105": Entry(
+        title="A step is missing in the journal",
+        why="The journal's records are numbered without a gap, and here is one: the journal was cut by somebody else, "
+        "or copied in part.",
+        cure="Restore `tags.journal` of this partition whole, and set no retention on it.",
+        example="kafka-delete-records.sh on tags.journal",
     ),
 }

@@ -14,7 +14,7 @@ RATE_AT_MOST = 20_000
 
 def command(
     seconds: Annotated[
-        int | None, typer.Option(min=1, help="End this long after the first change; default: at Ctrl-C.")
+        int | None, typer.Option(min=1, help="End this long after the live stream began; default: at Ctrl-C.")
     ] = None,
     rules: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Directory of the rules; default: those in examples/starter.")

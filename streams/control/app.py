@@ -21,6 +21,7 @@ from streams.control.commands import Commands
 from streams.control.decide import Decider
 from streams.control.desk import Desk, Outputs
 from streams.control.memory import Memory
+from streams.control.requests import Requests
 from streams.settings import Settings
 
 __all__ = ["control_app"]
@@ -62,6 +63,7 @@ def control_app(settings: Settings, rule_set: RuleSet, partitions: int, clock: C
     desk = Desk(
         Decider(rule_set, lambda customer: (murmur2(customer) & 0x7FFFFFFF) % partitions),
         Memory(table, settings.control),
+        Requests(settings.kafka, clock, app.conf.id),
         Outputs(Commands(settings.kafka, clock), plain(catalogue.RESULTS), plain(catalogue.DEAD_LETTERS)),
         clock,
         (lambda answer: answer.to_json()) if settings.output_format == "json" else (lambda answer: answer.to_avro()),
@@ -101,20 +103,25 @@ def _app(settings: Settings, partitions: int, data_dir: Path) -> faust.App:
 def _connect(app: faust.App, desk: Desk, requests: Any) -> None:
     # Faust goes on after an error, without what its agent had in hand. Here an error ends the process, with nothing of
     # it acknowledged, so that all of it is done by the next one.
+    async def crash(error: Exception) -> None:
+        # an app that is ending stops its producer while a batch may still be in hand: that is no failure
+        if not app.should_stop:
+            await app.crash(error)
+
     @app.agent(requests, name="requests")
     async def read(stream: Any) -> None:
         try:
             async for event in stream.noack().events():
                 await desk.take(event)
         except Exception as error:
-            await app.crash(error)
+            await crash(error)
 
     @app.task  # type: ignore[untyped-decorator]
     async def work() -> None:
         try:
             await desk.work()
         except Exception as error:
-            await app.crash(error)
+            await crash(error)
 
     async def give_up(*_: Any, **__: Any) -> None:
         await desk.give_up()

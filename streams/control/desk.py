@@ -4,6 +4,9 @@ The order within a batch is what makes a crash at any moment harmless. First the
 them the rows that remember the requests: so a remembered request has its command, and whoever takes a partition need
 only look at its last commands (`commands.py`) to know those that are not remembered. Answers come last, and are given
 again for every record that is read again.
+
+A partition's requests are taken in the order of their offsets, from what is committed on; what comes ahead of its turn
+is left over from before a rebalance and is dropped (`requests.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from streams.clock import Clock
 from streams.control.commands import Commands
 from streams.control.decide import Arrival, Decider, Decision, Row
 from streams.control.memory import Memory
+from streams.control.requests import Requests, Turn
 from streams.log import TopicPartition
 from streams.tagger.dead_letters import dead_letter
 
@@ -47,6 +51,15 @@ class Outputs:
     dead_letters: TopicT
 
 
+@dataclass(slots=True)
+class _Place:
+    """A partition since we were given it."""
+
+    written: dict[str, Command]
+    """The commands without a row."""
+    turn: Turn
+
+
 class Desk:
     """`take` fills, `work` empties. An error is raised by `work` alone, and nothing of its batch is acknowledged."""
 
@@ -54,6 +67,7 @@ class Desk:
         self,
         decider: Decider,
         memory: Memory,
+        requests: Requests,
         outputs: Outputs,
         clock: Clock,
         encode: Callable[[Answer], bytes],
@@ -61,12 +75,13 @@ class Desk:
     ) -> None:
         self._decider = decider
         self._memory = memory
+        self._requests = requests
         self._outputs = outputs
         self._clock = clock
         self._encode = encode
         self._assigned = assigned
-        self._written: dict[int, dict[str, Command]] = {}
-        """By partition that we have looked at since we were given it, the commands without a row."""
+        self._places: dict[int, _Place] = {}
+        """By partition that we have looked at since we were given it."""
         self._waiting: asyncio.Queue[EventT[Any]] = asyncio.Queue(MOST_WAITING)
         self._busy = asyncio.Lock()
 
@@ -89,7 +104,7 @@ class Desk:
         while not self._waiting.empty():
             self._waiting.get_nowait()
         # A new one: a batch in hand goes on with what it has.
-        self._written = {}
+        self._places = {}
         try:
             async with asyncio.timeout(HAND_OVER_WITHIN_S), self._busy:
                 pass
@@ -97,11 +112,11 @@ class Desk:
             _LOG.warning("control.handed_over_in_mid_batch")
 
     async def _handle(self, events: Sequence[EventT[Any]]) -> None:
-        assigned = self._assigned()
+        assigned, places = self._assigned(), self._places
         events = [event for event in events if event.message.tp in assigned]
-        written = self._written
-        await self._look_at_new({event.message.partition for event in events} - written.keys(), written)
-        past = _Past(self._memory, written)
+        await self._look_at_new({event.message.partition for event in events} - places.keys(), places)
+        events = [event for event in events if await self._is_its_turn(event, places[event.message.partition])]
+        past = _Past(self._memory, places)
         decisions = [(event, self._decide(event, past)) for event in events]
         commands = [(event.message.partition, d.command) for event, d in decisions if d.command is not None]
         if commands:
@@ -123,12 +138,22 @@ class Desk:
             metrics.REQUEST_SECONDS.observe(max(0, now_ms - _arrived_ms(event)) / 1000)
         metrics.REQUESTS_REMEMBERED.set(len(self._memory))
 
-    async def _look_at_new(self, partitions: set[int], written: dict[int, dict[str, Command]]) -> None:
-        """Read the last commands of partitions that we were given and have not looked at, into `written`."""
+    async def _look_at_new(self, partitions: set[int], places: dict[int, _Place]) -> None:
+        """Look at partitions that we were given: where they begin, and their last commands."""
         for partition in partitions:
+            begin = await asyncio.to_thread(self._requests.begin, partition)
             found = await asyncio.to_thread(self._outputs.commands.last, partition, MOST_IN_BATCH)
             missing = {i: command for i, command in found.items() if self._memory.get(partition, i) is None}
-            written[partition] = missing
+            places[partition] = _Place(missing, Turn(begin))
+
+    async def _is_its_turn(self, event: EventT[Any], place: _Place) -> bool:
+        """Whether every request of its partition before it was handled. What was handled itself may come again."""
+        partition, offset, turn = event.message.partition, event.message.offset, place.turn
+        if turn.unclear(offset):
+            turn.there = await asyncio.to_thread(self._requests.first_from, partition, turn.next)
+            if offset > turn.there:
+                _LOG.warning("control.request_came_too_soon", partition=partition, offset=offset, next=turn.next)
+        return turn.take(offset)
 
     def _decide(self, event: EventT[Any], past: _Past) -> Decision:
         message = event.message
@@ -161,16 +186,16 @@ class Desk:
 class _Past:
     """See `decide.Past`: what is remembered, and what this batch is about to add to it."""
 
-    def __init__(self, memory: Memory, written: Mapping[int, Mapping[str, Command]]) -> None:
+    def __init__(self, memory: Memory, places: Mapping[int, _Place]) -> None:
         self._memory = memory
-        self._written = written
+        self._places = places
         self.rows: dict[tuple[int, str], Row] = {}
 
     def row(self, partition: int, request_id: str) -> Row | None:
         return self.rows.get((partition, request_id)) or self._memory.get(partition, request_id)
 
     def written(self, partition: int, request_id: str) -> Command | None:
-        return self._written[partition].get(request_id)
+        return self._places[partition].written.get(request_id)
 
 
 class _Original:

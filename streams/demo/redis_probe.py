@@ -1,8 +1,8 @@
-"""How long a change takes to come to Redis."""
+"""How far Redis has come, and how long a change takes to come there."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -23,6 +23,14 @@ class RedisProbe:
         self._client = client
         self._layout = layout
         self._awaited: list[Change] = []
+
+    def clock_ms(self, partitions: int) -> int:
+        """Everything up to this time is in Redis; 0 while a partition is missing or Redis does not answer."""
+        try:
+            clocks = cast(dict[bytes, bytes], self._client.hgetall(self._layout.clock))
+        except RedisError:
+            return 0
+        return min(map(int, clocks.values())) if len(clocks) == partitions else 0
 
     def expect(self, change: Change) -> None:
         """Looks for this change from now on, unless it looks for enough of them already."""

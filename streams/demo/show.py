@@ -6,6 +6,7 @@ loaded the event topics take their times from the producer, and from the broker 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from processors.rules.load import load_rules
 from schemas.errors import ConfigError
-from schemas.records import Change
 from streams import topics
 from streams.changes_feed import ChangesFeed
 from streams.clock import Clock
@@ -53,7 +53,7 @@ class Wishes:
     """What the user asked for."""
 
     seconds: int | None
-    """Ends this long after the first change; None: when interrupted."""
+    """Ends this long after the live stream began; None: when interrupted."""
     rules: Path | None
     """Directory of the rules; None: the starter's."""
     kafka: str | None
@@ -97,7 +97,7 @@ class _Scene:
     """Who takes part while the shop is open."""
 
     pipeline: Pipeline
-    shop: Shop
+    customers: Sequence[str]
     stream: LiveStream
     feed: ChangesFeed
     probe: RedisProbe
@@ -130,13 +130,11 @@ class _Demo:
         self._console.print(f"started tagstream run (log: {pipeline.log})", soft_wrap=True)
         stream = LiveStream(producer_for(place.kafka), place.kafka)
         held.callback(stream.close)
-        opens_ms = self._clock.wall_ms()
-        shop = Shop(seed=SEED, customers=past.customers, events_per_s=self._wishes.rate, opens_ms=opens_ms)
-        tally = Tally(live_since_ms=opens_ms)
+        tally = Tally(since_ms=self._clock.wall_ms())
         probe = RedisProbe(redis, Layout(place.redis.key_prefix))
         try:
             with View(self._console, labels) as view:
-                self._watch(_Scene(pipeline, shop, stream, feed, probe, tally, view, place, metrics_port))
+                self._watch(_Scene(pipeline, past.customers, stream, feed, probe, tally, view, place, metrics_port))
         finally:
             self._console.print(figures(self._clock.wall_ms(), tally), soft_wrap=True)
             self._console.print("stopping")
@@ -164,28 +162,33 @@ class _Demo:
         self._console.print(f"loaded {total:,} purchases of {len(past.customers):,} customers")
 
     def _watch(self, scene: _Scene) -> None:
-        """Until the time is over."""
+        """Until the time is over. The shop opens when the history has been taken in: before, live events would wait."""
+        self._take_in(scene)
+        began_ms = self._clock.monotonic_ms()
+        opens_ms = scene.tally.live_since_ms = self._clock.wall_ms()
+        shop = Shop(seed=SEED, customers=scene.customers, events_per_s=self._wishes.rate, opens_ms=opens_ms)
+        seconds = self._wishes.seconds
+        while seconds is None or self._clock.monotonic_ms() < began_ms + 1000 * seconds:
+            now_ms = self._clock.wall_ms()
+            scene.tally.add_sent(now_ms, scene.stream.send(shop.events_until(now_ms)))
+            self._turn(scene)
+
+    def _take_in(self, scene: _Scene) -> None:
+        """Until all that was there when the demo began is in Redis, and was shown here."""
         started_ms = self._clock.monotonic_ms()
-        first_change_ms: int | None = None
-        while not self._is_over(first_change_ms):
-            scene.pipeline.check()
-            changes = self._turn(scene)
-            if first_change_ms is not None:
-                continue
-            if changes:
-                first_change_ms = self._clock.monotonic_ms()
-                scene.view.say(where_to_look(scene.place, self._rules_dir, changes[0].customer_id, scene.metrics_port))
-            elif self._clock.monotonic_ms() > started_ms + FIRST_CHANGE_WITHIN_MS:
+        while self._turn(scene) > 0 or scene.probe.clock_ms(self._place.kafka.partitions) < scene.tally.since_ms:
+            if not scene.tally.newest and self._clock.monotonic_ms() > started_ms + FIRST_CHANGE_WITHIN_MS:
                 within_s = FIRST_CHANGE_WITHIN_MS // 1000
                 raise ConfigError("TS-C303", f"No tag changed within {within_s} s; the log is {scene.pipeline.log}")
 
-    def _turn(self, scene: _Scene) -> list[Change]:
-        """Sends, reads and shows once; returns the changes that came."""
+    def _turn(self, scene: _Scene) -> int:
+        """Reads and shows once; returns how many changes came."""
+        scene.pipeline.check()
         tally = scene.tally
-        sent_ms = self._clock.wall_ms()
-        tally.add_sent(sent_ms, scene.stream.send(scene.shop.events_until(sent_ms)))
         changes = list(scene.feed.poll(WAIT_S))
         read_ms = self._clock.wall_ms()
+        if changes and not tally.newest:
+            scene.view.say(where_to_look(scene.place, self._rules_dir, changes[0].customer_id, scene.metrics_port))
         tally.add_changes(read_ms, changes)
         for change in changes:
             if tally.is_live(change):
@@ -195,13 +198,7 @@ class _Demo:
         for change in arrived:
             tally.to_redis.add(in_redis_ms, in_redis_ms - change.effective_at)
         scene.view.show(in_redis_ms, tally)
-        return changes
-
-    def _is_over(self, first_change_ms: int | None) -> bool:
-        seconds = self._wishes.seconds
-        if seconds is None or first_change_ms is None:
-            return False
-        return self._clock.monotonic_ms() >= first_change_ms + 1000 * seconds
+        return len(changes)
 
 
 def _login(place: Place) -> dict[str, str | float | None]:

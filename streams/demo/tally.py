@@ -54,9 +54,12 @@ class Recent:
 
 @dataclass(slots=True)
 class Tally:
-    """One run of the demo. `live_since_ms` is when the live stream began; changes from before are history's."""
+    """One run of the demo."""
 
-    live_since_ms: int
+    since_ms: int
+    """When it began."""
+    live_since_ms: int | None = None
+    """When the live stream began; what changed before is the history's. None: it has not yet."""
     sent: int = 0
     """Live events written to Kafka."""
     ops: Counter[str] = field(default_factory=Counter)
@@ -86,11 +89,12 @@ class Tally:
 
     def is_live(self, change: Change) -> bool:
         """Whether an event of the live stream caused it, so that its delay means something."""
-        return change.origin == "live" and change.effective_at >= self.live_since_ms
+        is_new = self.live_since_ms is not None and change.effective_at >= self.live_since_ms
+        return is_new and change.origin == "live"
 
     def rate(self, now_ms: int) -> float:
         """Live events a second of late."""
         for recent in (self._sent_recently, self.to_change, self.to_redis):
             recent.forget(now_ms)
-        span_ms = min(RECENT_MS, max(1, now_ms - self.live_since_ms))
+        span_ms = min(RECENT_MS, max(1, now_ms - (self.live_since_ms or self.since_ms)))
         return 1000 * sum(value for _, value in self._sent_recently.values) / span_ms

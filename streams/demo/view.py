@@ -115,13 +115,15 @@ class View:
 
 def figures(now_ms: int, tally: Tally) -> Text:
     """One line: time, rate, counts, delays."""
+    is_live = tally.live_since_ms is not None
     parts = [
-        f"{max(0, now_ms - tally.live_since_ms) / 1000:4.0f} s",
-        f"{tally.rate(now_ms):,.0f} events/s",
+        f"{max(0, now_ms - tally.since_ms) / 1000:4.0f} s",
+        f"{tally.rate(now_ms):,.0f} events/s" if is_live else "taking in the history",
         f"tags entered {tally.ops['entered']:,}",
         f"changed {tally.ops['changed']:,}",
         f"left {tally.ops['left']:,}",
-        f"arrival to change {tally.to_change.delay() or '-'}",
-        f"to Redis {tally.to_redis.delay() or '-'}",
     ]
+    if is_live:
+        parts.append(f"arrival to change {tally.to_change.delay() or '-'}")
+        parts.append(f"to Redis {tally.to_redis.delay() or '-'}")
     return Text(" · ".join(parts), style="bold")

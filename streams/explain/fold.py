@@ -36,6 +36,15 @@ def fold(part: Part, rule_set: RuleSet, topics: Topics, schemas: WriterSchemas) 
         decoded = decoder.decode([kept.payload for _, kept in taken], arrivals, places, sources)
         partition.step(decoded, np.argsort(arrivals, kind="stable"), clock)
 
+    if part.cut and part.steps:
+        begin = {applied.topic: applied.first for applied in part.steps[0].sources}
+        taken = [
+            (source, kept)
+            for source, topic in enumerate(topics.sources)
+            for kept in part.records[source][: bisect_left(offsets[source], begin.get(topic, 0))]
+        ]
+        step_schemas.begin(None)
+        step(taken, part.steps[0].clock_before)
     for record in part.steps:
         taken = []
         for source, topic in enumerate(topics.sources):

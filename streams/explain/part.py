@@ -18,7 +18,7 @@ from schemas.records import Change, JournalRecord
 from streams.kafka_log import KafkaReader
 from streams.log import Message, TopicPartition
 from streams.settings import KafkaSettings
-from streams.tagger.journal import Epochs, journal_record
+from streams.tagger.journal import Entry, counted, journal_record
 from streams.tagger.topics import Topics
 
 __all__ = ["Kept", "Part", "read_part"]
@@ -51,7 +51,9 @@ class Part:
     customer_id: str
     partition: int
     steps: list[JournalRecord] = field(default_factory=list)
-    """All steps and changeovers of the partition that count."""
+    """The steps and changeovers of the partition that count, as far back as the journal reaches."""
+    cut: bool = False
+    """Whether the journal does not reach back to the first step: what came before is taken in the order of arrival."""
     records: list[list[Kept]] = field(default_factory=list)
     """By source, in the order of `Topics.sources`."""
     changes: list[Change] = field(default_factory=list)
@@ -65,11 +67,9 @@ def read_part(kafka: KafkaSettings, topics: Topics, customer_id: str, progress: 
     config = {"log_level": 0, **kafka.client_config()}
     part = Part(customer_id, partition_of_key(customer_id.encode(), topics.partitions))
     journal = TopicPartition(topics.journal, part.partition)
-    epochs = Epochs()
-    for message in _read(config, journal, None, progress):
-        record = journal_record(journal, message)
-        if epochs.counts(message.offset() or 0, record):
-            part.steps.append(record)
+    entries = [Entry(m.offset() or 0, journal_record(journal, m)) for m in _read(config, journal, None, progress)]
+    part.steps = [e.record for e in counted(entries) if e.record.kind in ("step", "changeover")]
+    part.cut = bool(entries) and entries[0].offset > 0
     for place in topics.sources_of(part.partition):
         part.records.append(_source(config, place, part, progress))
     newest: deque[Change] = deque(maxlen=MOST_CHANGES)
@@ -84,10 +84,10 @@ def read_part(kafka: KafkaSettings, topics: Topics, customer_id: str, progress: 
 def _source(config: dict[str, Any], place: TopicPartition, part: Part, progress: Progress) -> list[Kept]:
     """The customer's records of one source, as far as the journal goes."""
     ranges = [source for step in part.steps for source in step.sources if source.topic == place.topic]
-    if not ranges or ranges[-1].next == ranges[0].first:
+    if not ranges or ranges[-1].next == (0 if part.cut else ranges[0].first):
         return []
     kept, name = [], part.customer_id.encode()
-    last_ms, before = -1, ranges[0].first
+    last_ms, before = -1, 0 if part.cut else ranges[0].first
     for message in _read(config, place, ranges[-1].next, progress):
         offset = message.offset() or 0
         if last_ms < 0 and offset > before:

@@ -108,6 +108,7 @@ def _current(work: Work, customer_id: str, after: Tags, seq: int) -> Current:
 def _write(log: Log, topics: Topics, work: Work, changes: list[Change], current: list[Current], run_id: str) -> None:
     """One transaction with its changeover record; offsets do not move."""
     work.number += 1
+    work.digest = 0
     clock = work.engine.clock
     record = JournalRecord(
         kind="changeover",
@@ -122,7 +123,7 @@ def _write(log: Log, topics: Topics, work: Work, changes: list[Change], current:
         timers_fired=0,
         outcomes=(0,) * len(Outcome),
         last_seq=work.engine.seq,
-        digest=0,
+        digest=work.digest,
         note=f"backfill {run_id}: {len(changes)} changes of {len(current)} customers",
     )
     encode = work.encode

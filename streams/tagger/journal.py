@@ -1,12 +1,31 @@
-"""Which records of a partition's journal count: those of the epoch of the last claim before them."""
+"""A partition's journal as it is read back: which of its records count, and where each of them stands.
+
+Those count that are of the epoch of the last claim before them. The journal may have been cut behind an old snapshot,
+so its first records may stand behind a claim that is gone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable, Iterator
+from typing import NamedTuple
+
+import structlog
+
 from schemas.errors import EventError, StateError
 from schemas.records import CLAIM_EPOCH, JournalRecord
-from streams.log import Message, TopicPartition
+from streams.log import Log, Message, TopicPartition
+from streams.tagger.patient_reader import PatientReader, Silence
 
-__all__ = ["Epochs", "journal_record"]
+__all__ = ["Entry", "counted", "journal_record", "read_journal"]
+
+_LOG = structlog.get_logger(__name__)
+
+
+class Entry(NamedTuple):
+    """One record of the journal."""
+
+    offset: int
+    record: JournalRecord
 
 
 def journal_record(place: TopicPartition, message: Message) -> JournalRecord:
@@ -17,15 +36,49 @@ def journal_record(place: TopicPartition, message: Message) -> JournalRecord:
         raise StateError("TS-S103", f"{place.topic}[{place.partition}] at {message.offset()}: {error}") from error
 
 
-class Epochs:
-    """Follows a journal's records, which are given to it in order."""
+def counted(entries: Iterable[Entry]) -> list[Entry]:
+    """Those of the epoch of the last claim before them, claims included. What a zombie wrote does not count.
 
-    def __init__(self) -> None:
-        self._epoch = CLAIM_EPOCH
+    Before the first claim that is left, the newest epoch is the owner's.
+    """
+    entries = list(entries)
+    first_claim = next((i for i, e in enumerate(entries) if e.record.kind == "claim"), len(entries))
+    epoch = max((e.record.epoch for e in entries[:first_claim]), default=CLAIM_EPOCH)
+    kept = []
+    for entry in entries:
+        if entry.record.kind == "claim":
+            epoch = entry.offset
+        elif entry.record.epoch != epoch:
+            continue
+        kept.append(entry)
+    return kept
 
-    def counts(self, offset: int, record: JournalRecord) -> bool:
-        """Whether the record is a step or a changeover that counts. A zombie's, of an older epoch, does not."""
-        if record.kind == "claim":
-            self._epoch = offset
-            return False
-        return record.epoch == self._epoch
+
+def read_journal(log: Log, place: TopicPartition, last: int) -> Generator[None, None, list[Entry]]:
+    """What counts of a journal up to the record at offset `last`, inclusive. Yields between pieces.
+
+    Raises StateError TS-S103.
+    """
+    low, _ = log.extent(place)
+    entries: list[Entry] = []
+    for messages in _until(PatientReader(log, place, low), last):
+        entries += (Entry(m.offset() or 0, journal_record(place, m)) for m in messages)
+        yield
+    kept = counted(entries)
+    if len(kept) < len(entries):
+        _LOG.warning("journal.older_epochs_ignored", partition=place.partition, records=len(entries) - len(kept))
+    return kept
+
+
+def _until(reader: PatientReader, last: int) -> Iterator[list[Message]]:
+    """Messages up to the one at offset `last`, inclusive, in pieces."""
+    try:
+        while True:
+            messages = reader.read()
+            yield [m for m in messages if (m.offset() or 0) <= last]
+            if messages and (messages[-1].offset() or 0) >= last:
+                return
+    except Silence:
+        raise StateError("TS-S103", f"The record at offset {last} does not come") from None
+    finally:
+        reader.close()

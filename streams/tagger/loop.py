@@ -23,6 +23,7 @@ from streams.settings import Settings
 from streams.tagger.backfill import backfill
 from streams.tagger.count import count_step
 from streams.tagger.recovery import Recovered, claim, recover
+from streams.tagger.snapshots import Saved, Snapshots, Written
 from streams.tagger.sources import Source, ready
 from streams.tagger.topics import Topics
 from streams.tagger.work import Step, Work
@@ -55,6 +56,7 @@ class Running:
     stamped_s: float
     """Monotonic time when that was."""
     stepped_s: float
+    saved: Saved
     paused: set[int] = field(default_factory=set)
     """Sources that are not fetched for now."""
 
@@ -85,12 +87,17 @@ class Tagger:
         self._schemas = schemas
         self._on_turn = on_turn
         self._running: dict[int, Running] = {}
+        self._kept: dict[int, Running] = {}
+        """What was running when a rebalance began: most of it comes back at its end."""
         self._recovering: dict[int, Iterator[None]] = {}
         self._stopped: dict[int, str] = {}
         """Partitions that cannot go on, and why."""
         self._assigned = False
         self._committed_s = clock.monotonic_s()
         self._lag_told_s = 0.0
+        self._snapshots = Snapshots(
+            log, topics, clock, settings.tagger.snapshot_interval_s, settings.tagger.snapshots_kept
+        )
 
     # ------------------------------------------------------------------------------------------------- the group
 
@@ -98,7 +105,9 @@ class Tagger:
         metrics.REBALANCES.labels("assigned").inc()
         _LOG.info("tagger.assigned", partitions=sorted(partitions))
         self._assigned = True
+        self._snapshots.forget()
         self._running.clear()
+        self._kept = {p: running for p, running in self._kept.items() if p in partitions}
         self._stopped.clear()
         self._recovering = {p: self._take(p) for p in sorted(partitions)}
         self._count_partitions()
@@ -106,8 +115,11 @@ class Tagger:
     def _on_revoke(self, partitions: set[int]) -> None:
         metrics.REBALANCES.labels("revoked").inc()
         _LOG.info("tagger.revoked", partitions=sorted(partitions))
+        self._snapshots.forget()
         for p in partitions:
-            self._running.pop(p, None)
+            if p in self._running:
+                # no step of it is under way, for a transaction is always over before the log is asked for more
+                self._kept[p] = self._running.pop(p)
             self._recovering.pop(p, None)
             self._stopped.pop(p, None)
             metrics.forget_partition(p)
@@ -118,14 +130,27 @@ class Tagger:
         began_s = self._clock.monotonic_s()
         recovered = claim(self._log, self._topics, partition, lambda positions: self._work(partition, positions))
         yield
-        yield from recover(self._log, self._topics, recovered)
+        before = self._kept.pop(partition, None)
+        yield from recover(
+            self._log,
+            self._topics,
+            recovered,
+            kept=None if before is None else before.work,
+            accept_loss=self._settings.tagger.accept_lost_events,
+        )
         if recovered.changed or recovered.published:
             yield from backfill(self._log, self._topics, recovered, self._clock.wall_ms())
-        self._start(recovered)
-        metrics.RECOVERY_SECONDS.observe(self._clock.monotonic_s() - began_s)
+        now_s = self._clock.monotonic_s()
+        if before is not None and recovered.work is before.work:
+            saved = before.saved
+        else:
+            saved = Saved(now_s, recovered.manifests, recovered.records, wanted=recovered.changed)
+        self._start(recovered, saved)
+        metrics.RECOVERY_SECONDS.observe(now_s - began_s)
+        work = recovered.work
         _LOG.info(
-            "tagger.partition_running", partition=partition, epoch=recovered.work.epoch, step=recovered.work.number,
-            customers=recovered.work.engine.sizes()["rows"], seconds=round(self._clock.monotonic_s() - began_s, 3),
+            "tagger.partition_running", partition=partition, epoch=work.epoch, step=work.number,
+            customers=work.engine.sizes()["rows"], again=recovered.records, seconds=round(now_s - began_s, 3),
         )  # fmt: skip
 
     def _work(self, partition: int, positions: dict[TopicPartition, int]) -> Work:
@@ -140,19 +165,21 @@ class Tagger:
             as_json=self._settings.output_format == "json",
         )
 
-    def _start(self, recovered: Recovered) -> None:
+    def _start(self, recovered: Recovered, saved: Saved) -> None:
         now_s = self._clock.monotonic_s()
         # the claim's stamp is old by now, but monotonic time since is known only from here: it would put the clock back
-        running = Running(recovered.work, recovered.stamp, now_s, now_s)
+        running = Running(recovered.work, recovered.stamp, now_s, now_s, saved)
         for source in recovered.work.sources:
             source.at_end = False
         self._running[recovered.work.partition] = running
-        metrics.watch_clock_lag(recovered.work.partition, lambda: self._clock_lag_s(running))
+        partition = recovered.work.partition
+        metrics.watch_clock_lag(partition, lambda: self._clock_lag_s(running))
+        metrics.SNAPSHOT_AGE.labels(str(partition)).set_function(lambda: self._clock.monotonic_s() - saved.since_s)
         self._read_on()
 
     def _clock_lag_s(self, running: Running) -> float:
-        """Seconds that a partition's clock is behind wall time."""
-        return max(0.0, (running.wall_ms(self._clock.monotonic_s()) - running.work.engine.clock) * MILLISECONDS)
+        """Seconds that what a partition has done is behind wall time."""
+        return max(0.0, (running.wall_ms(self._clock.monotonic_s()) - running.work.engine.settled()) * MILLISECONDS)
 
     def _read_on(self) -> None:
         """Fetch all sources of the running partitions from behind what is in hand."""
@@ -189,6 +216,7 @@ class Tagger:
             steps = self._step_all()
             if steps:
                 self._commit(steps)
+            self._snapshots.turn(Written(r.work, r.stamp.offset + 1, r.saved) for r in self._running.values())
             self._tell_lag()
         except Fenced as error:
             # whoever took over has the committed truth; this state is of no use to anybody
@@ -300,6 +328,7 @@ class Tagger:
         for (running, step), stamp in zip(steps, stamps, strict=True):
             running.stamp = stamp
             running.stamped_s = now_s
+            running.saved.records += sum(step.output.outcomes)
             count_step(running.work, step, stamp.timestamp_ms)
 
     def _tell_lag(self) -> None:

@@ -1,44 +1,43 @@
-"""Taking a partition: claim it, then fold its journal, so that its state is that of a run without the crash.
+"""Taking a partition: claim it, then have its state again, so that it is that of a run without the crash.
 
 1. The group's committed offsets, once they are stable.
 2. A *claim* in the journal, in a transaction with those same offsets; its offset is the epoch. With it goes `@clock`.
 3. The journal up to the own claim. Reading "to the end" would be no barrier: a record of the previous owner may lie in
    a transaction that is still open, and the claim waits behind it. Records of an older epoch behind a claim are a
    zombie's and are ignored.
-4. Each step again, from the very same offsets, output off, digests compared.
-5. If other rules were in force, or ever changed: the difference to what is published (backfill.py).
+4. The newest whole snapshot (restore.py), then each step behind it again, from the very same offsets, output off,
+   digests compared (fold.py). Without a snapshot that can be used, and with a journal that was cut behind one: the
+   events themselves first (rebuild.py).
+5. If other rules were in force, or ever changed, or the state was rebuilt: the difference to what is published
+   (backfill.py).
 
 Everything here is a generator that yields between bounded pieces of work, so that other partitions go on meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import structlog
 
 from processors import layout as L
-from processors.partition import ENGINE_VERSION, UNLIMITED
+from processors.partition import ENGINE_VERSION
 from schemas.errors import StateError
 from schemas.outcomes import Outcome
-from schemas.records import CLAIM_EPOCH, CLOCK_KEY, Current, JournalRecord, SourceRange
-from streams import metrics
-from streams.log import Log, Message, Outgoing, Reader, Stamp, TopicPartition, Transaction
-from streams.tagger.journal import Epochs, journal_record
-from streams.tagger.sources import Source
+from schemas.records import CLAIM_EPOCH, CLOCK_KEY, Current, JournalRecord, Manifest, SourceRange
+from streams.log import Log, Outgoing, Stamp, TopicPartition, Transaction
+from streams.tagger.fold import fold
+from streams.tagger.journal import read_journal
+from streams.tagger.published import read_current
+from streams.tagger.rebuild import rebuild
+from streams.tagger.restore import restore
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
 
-__all__ = ["Recovered", "read_current", "recover"]
+__all__ = ["Recovered", "claim", "recover"]
 
 _LOG = structlog.get_logger(__name__)
-
-READ_MOST: Final = 10_000
-READ_WAIT_S: Final = 0.05
-SILENT_READS: Final = 1_200
-"""Empty reads in a row, a minute, after which what should be there is taken as gone."""
 
 
 @dataclass(slots=True)
@@ -49,9 +48,13 @@ class Recovered:
     stamp: Stamp
     """Of the claim: the broker's time, and the epoch."""
     published: dict[str, Current] = field(default_factory=dict)
-    """What tags.current says of each customer; read only if the rules have changed at some time."""
+    """What tags.current says of each customer; read only if the state may say otherwise."""
     changed: bool = False
     """Whether the rules in force now are not those of the journal's last record."""
+    manifests: list[Manifest] = field(default_factory=list)
+    """The newest snapshots that are whole, older first."""
+    records: int = 0
+    """Applied behind the newest of them."""
 
 
 def claim(log: Log, topics: Topics, partition: int, make: Callable[[dict[TopicPartition, int]], Work]) -> Recovered:
@@ -77,6 +80,7 @@ def claim(log: Log, topics: Topics, partition: int, make: Callable[[dict[TopicPa
         outcomes=(0,) * len(Outcome),
         last_seq=0,
         digest=0,
+        dedupe_max_ids=work.dedupe_max_ids,
     )
 
     def clock_record(stamps: Sequence[Stamp]) -> list[Outgoing]:
@@ -88,69 +92,99 @@ def claim(log: Log, topics: Topics, partition: int, make: Callable[[dict[TopicPa
     return Recovered(work, stamp)
 
 
-def recover(log: Log, topics: Topics, recovered: Recovered) -> Iterator[None]:
-    """Steps 3 to 5. Raises StateError if the state cannot be had."""
+def recover(
+    log: Log, topics: Topics, recovered: Recovered, *, kept: Work | None = None, accept_loss: bool = False
+) -> Iterator[None]:
+    """Steps 3 to 5. Raises StateError if the state cannot be had.
+
+    `kept`: the partition as this process had it before a rebalance, which is taken up if nobody has stepped it since.
+    `accept_loss`: go on though events are gone from which the state would have to be made.
+    """
     work = recovered.work
     committed = work.offsets()
-    records = yield from _journal(log, topics, work)
-    if not records:
+    journal = TopicPartition(topics.journal, work.partition)
+    entries = yield from read_journal(log, journal, work.epoch)
+    steps = [e for e in entries if e.record.kind in ("step", "changeover")]
+    manifests = [e for e in entries if e.record.manifest is not None]
+    if not steps and not manifests:
         yield from _first_start(log, topics, work)
         return
-    start = {s.place.topic: _start_of(records, s.place.topic) for s in work.sources}
-    for source in work.sources:
-        source.next = start[source.place.topic]
-        if source.next < log.extent(source.place)[0] and source.next < committed[source.place]:
-            raise StateError("TS-S104", f"{source.place.topic}[{source.place.partition}] begins after {source.next}")
-    yield from _fold(log, work, records)
-    work.number = records[-1].step
-    versions = {(r.rule_version, r.engine_version) for r in records} | {(work.rule_set.version, ENGINE_VERSION)}
-    if len(versions) > 1 or any(r.kind == "changeover" for r in records):
-        work.engine.set_seq(records[-1].last_seq)
+    if kept is not None and steps and _is_as_it_was(kept, committed, steps[-1].record):
+        _take_up(recovered, kept)
+        return
+    base = yield from restore(log, topics, work, entries)
+    rebuilt = base is None and log.extent(journal)[0] > 0
+    if base is not None and base.record.manifest is not None:
+        next_offset = base.record.manifest.journal_next
+        # a backfill's records may stand between the claim and the first step, and are in the state
+        entries = [
+            e for e in entries if e.offset >= next_offset if e.record.step > work.number or e.record.kind == "claim"
+        ]
+        recovered.manifests = [e.record.manifest for e in manifests if e.offset <= base.offset if e.record.manifest]
+        lost = _check_reach(log, work, committed, accept_loss)
+    else:
+        first = (steps or manifests)[0].record
+        origin = (manifests or steps)[0].record
+        for source in work.sources:
+            source.origin = _first_of(origin, source.place.topic, source.next)
+            source.next = source.origin if rebuilt else _first_of(first, source.place.topic, source.next)
+        lost = _check_reach(log, work, committed, accept_loss)
+        if rebuilt:
+            _LOG.warning("journal.cut_and_no_snapshot", partition=work.partition, from_step=first.step)
+            until = {s.topic: s.first if first.manifest is None else s.next for s in first.sources}
+            yield from rebuild(log, work, until, first.clock_before)
+        work.number = first.step - (first.manifest is None)
+        entries = [e for e in entries if e.record.step > work.number or e.record.kind == "claim"]
+    as_it_was = not rebuilt and not lost
+    yield from fold(log, work, entries, compare=as_it_was)
+    steps = [e for e in entries if e.record.kind in ("step", "changeover")]
+    recovered.records = sum(sum(e.record.outcomes) for e in steps)
+    last = (steps or manifests)[-1].record
+    versions = {(e.record.rule_version, e.record.engine_version) for e in steps}
+    versions |= {(work.rule_set.version, ENGINE_VERSION), (last.rule_version, last.engine_version)}
+    if not as_it_was or len(versions) > 1 or any(e.record.kind == "changeover" for e in steps):
+        work.engine.set_seq(last.last_seq)
         recovered.published = yield from read_current(log, topics, work)
-        recovered.changed = records[-1].rule_version != work.rule_set.version
+        recovered.changed = last.rule_version != work.rule_set.version
         # the fold numbered its own changes, which were never published
         work.engine.state.m[work.engine.rows() + L.ROW_SEQ] = 0
         for customer_id, current in recovered.published.items():
             work.engine.set_customer_seq(customer_id, current.seq)
 
 
-def _start_of(records: list[JournalRecord], topic: str) -> int:
-    """Offset from which the journal applied a topic."""
-    return next(s.first for r in records for s in r.sources if s.topic == topic)
+def _is_as_it_was(kept: Work, committed: dict[TopicPartition, int], last: JournalRecord) -> bool:
+    """Whether the journal's last step is the last one of this state."""
+    ours = (kept.epoch, kept.number, kept.digest, kept.rule_set.version)
+    return ours == (last.epoch, last.step, last.digest, last.rule_version) and kept.offsets() == committed
 
 
-def _journal(log: Log, topics: Topics, work: Work) -> Generator[None, None, list[JournalRecord]]:
-    """Steps and changeovers that count, up to the own claim."""
-    place = TopicPartition(topics.journal, work.partition)
-    low, _ = log.extent(place)
-    records: list[JournalRecord] = []
-    epochs = Epochs()
-    for messages in _until(log.reader(place, low), work.epoch):
-        for message in messages:
-            record = journal_record(place, message)
-            if epochs.counts(message.offset() or 0, record):
-                records.append(record)
-            elif record.kind != "claim":
-                _LOG.warning("journal.older_epoch_ignored", partition=work.partition, offset=message.offset())
-        yield
-    return records
+def _take_up(recovered: Recovered, kept: Work) -> None:
+    """Go on with this state, under the new claim."""
+    kept.epoch = recovered.work.epoch
+    for source in kept.sources:
+        source.go_to(source.next, source.applied_arrival)
+    recovered.work = kept
 
 
-def _until(reader: Reader, last: int) -> Iterator[list[Message]]:
-    """Messages up to the one at offset `last`, inclusive, in pieces. Raises StateError if it never comes."""
-    silent = 0
-    try:
-        while True:
-            messages = reader.read(READ_MOST, READ_WAIT_S)
-            silent = 0 if messages else silent + 1
-            if silent > SILENT_READS:
-                raise StateError("TS-S103", f"The record at offset {last} does not come")
-            kept = [m for m in messages if (m.offset() or 0) <= last]
-            yield kept
-            if messages and (messages[-1].offset() or 0) >= last:
-                return
-    finally:
-        reader.close()
+def _first_of(record: JournalRecord, topic: str, otherwise: int) -> int:
+    """Offset of a topic from which a record applies it."""
+    return next((s.first for s in record.sources if s.topic == topic), otherwise)
+
+
+def _check_reach(log: Log, work: Work, committed: dict[TopicPartition, int], accept_loss: bool) -> bool:
+    """Whether events are gone that must be applied again: go on behind them, or raise StateError TS-S104."""
+    gone = []
+    for source in work.sources:
+        low, place = log.extent(source.place)[0], source.place
+        if source.next < low and source.next < committed[place]:
+            gone.append(f"{place.topic}[{place.partition}] lacks offsets {source.next} to {low - 1}")
+            source.go_to(low, source.applied_arrival)
+            source.lost_before = low
+    if gone and not accept_loss:
+        raise StateError("TS-S104", "; ".join(gone))
+    for what in gone:
+        _LOG.error("sources.events_lost", partition=work.partition, lost=what)
+    return bool(gone)
 
 
 def _first_start(log: Log, topics: Topics, work: Work) -> Iterator[None]:
@@ -158,90 +192,3 @@ def _first_start(log: Log, topics: Topics, work: Work) -> Iterator[None]:
     published = yield from read_current(log, topics, work)
     if published:
         raise StateError("TS-S101", f"Partition {work.partition}: tags of {len(published)} customers are published")
-
-
-def read_current(log: Log, topics: Topics, work: Work) -> Generator[None, None, dict[str, Current]]:
-    """What tags.current says of each customer, up to the own `@clock`. Returns a dict by customer_id."""
-    place = TopicPartition(topics.current, work.partition)
-    low, _ = log.extent(place)
-    published: dict[str, Current] = {}
-    reader = log.reader(place, low)
-    silent = 0
-    try:
-        while silent <= SILENT_READS:
-            messages = reader.read(READ_MOST, READ_WAIT_S)
-            silent = 0 if messages else silent + 1
-            for message in messages:
-                value = message.value()
-                if value is None:
-                    published.pop((message.key() or b"").decode(), None)
-                    continue
-                current = Current.from_value(value)
-                if not current.is_clock:
-                    published[current.customer_id] = current
-                elif current.epoch == work.epoch:
-                    return published
-            yield
-    finally:
-        reader.close()
-    raise StateError("TS-S103", f"{place.topic}[{place.partition}] lacks the own @clock")
-
-
-def _fold(log: Log, work: Work, records: list[JournalRecord]) -> Iterator[None]:
-    """Apply each step of the journal again."""
-    readers = [log.reader(s.place, s.next) for s in work.sources]
-    try:
-        for record in records:
-            if record.kind == "changeover":
-                continue
-            counts = []
-            for source, reader, wanted in zip(work.sources, readers, _ranges(work, record), strict=True):
-                counts.append((yield from _have(source, reader, wanted)))
-            same_rules = record.rule_version == work.rule_set.version
-            # other rules had other timers: theirs do not say how many of ours fire
-            budget = record.timers_fired if same_rules else UNLIMITED
-            _, _, output = work.decide(counts, sum(counts), record.clock_after, budget, record.found_schemas)
-            if same_rules and record.engine_version == ENGINE_VERSION:
-                _compare(work, record, output.digest, output.outcomes)
-            elif same_rules and output.digest != record.digest:
-                metrics.DIGEST_MISMATCHES.labels("other").inc()
-                _LOG.warning("journal.digest_of_other_engine_differs", partition=work.partition, step=record.step)
-            yield
-    finally:
-        for reader in readers:
-            reader.close()
-
-
-def _ranges(work: Work, record: JournalRecord) -> list[SourceRange]:
-    """The record's ranges in the order of the sources; a topic that it does not know yet was not read."""
-    by_topic = {s.topic: s for s in record.sources}
-    return [by_topic.get(s.place.topic, SourceRange(s.place.topic, s.next, s.next)) for s in work.sources]
-
-
-def _have(source: Source, reader: Reader, wanted: SourceRange) -> Generator[None, None, int]:
-    """Read until every record of the range is in hand. Returns how many there are."""
-    silent = 0
-    while wanted.next > wanted.first and source.fetch_from < wanted.next:
-        messages = reader.read(READ_MOST, READ_WAIT_S)
-        if messages:
-            source.add(messages)
-        silent = 0 if messages else silent + 1
-        if silent > SILENT_READS:
-            raise StateError("TS-S104", f"{source.place.topic}[{source.place.partition}] ends before {wanted.next}")
-        yield
-    if wanted.next <= wanted.first:
-        return 0
-    if source.messages and (source.messages[0].offset() or 0) != wanted.first:
-        raise StateError("TS-S104", f"{source.place.topic}[{source.place.partition}] lacks offset {wanted.first}")
-    return source.before(wanted.next)
-
-
-def _compare(work: Work, record: JournalRecord, digest: int, outcomes: tuple[int, ...]) -> None:
-    """Raise StateError TS-S102 if the same engine made something else of the same step."""
-    if digest == record.digest and outcomes == record.outcomes:
-        return
-    raise StateError(
-        "TS-S102",
-        f"Partition {work.partition}, step {record.step}: digest {digest} for {record.digest}, "
-        f"outcomes {outcomes} for {record.outcomes}",
-    )

@@ -26,6 +26,10 @@ class Source:
 
     def __init__(self, place: TopicPartition, position: int) -> None:
         self.place = place
+        self.origin = position
+        """Where the partition's state begins: nothing before this offset was ever applied."""
+        self.lost_before = 0
+        """What lay before this offset and is not applied yet is gone for good, and that was accepted."""
         self.next = position
         """Offset of the next record to apply: behind the last one that was taken."""
         self.at_end = False
@@ -33,6 +37,16 @@ class Source:
         self.messages: list[Message] = []
         self.arrivals = _EMPTY
         self.last_arrival = -1
+        self.applied_arrival = -1
+        """Arrival of the last record that was taken: what comes next arrives no earlier."""
+
+    def go_to(self, position: int, arrival: int) -> None:
+        """Hold nothing, and go on from `position`, before which the last record had this arrival (-1: none)."""
+        self.next = position
+        self.messages = []
+        self.arrivals = _EMPTY
+        self.last_arrival = self.applied_arrival = arrival
+        self.at_end = False
 
     def add(self, messages: list[Message]) -> None:
         """More messages, in order of offset."""
@@ -46,10 +60,11 @@ class Source:
     def take(self, n: int) -> list[Message]:
         """The first `n` messages, which are no longer held."""
         taken = self.messages[:n]
-        self.messages = self.messages[n:]
-        self.arrivals = self.arrivals[n:]
         if taken:
             self.next = (taken[-1].offset() or 0) + 1
+            self.applied_arrival = int(self.arrivals[n - 1])
+        self.messages = self.messages[n:]
+        self.arrivals = self.arrivals[n:]
         return taken
 
     def before(self, offset: int) -> int:

@@ -28,6 +28,7 @@ class Topics:
     changes: str
     current: str
     journal: str
+    snapshots: str
     dead_letters: str
     partitions: int
 
@@ -44,6 +45,7 @@ class Topics:
             changes=catalogue.CHANGES.named(kafka),
             current=catalogue.CURRENT.named(kafka),
             journal=catalogue.JOURNAL.named(kafka),
+            snapshots=catalogue.SNAPSHOTS.named(kafka),
             dead_letters=catalogue.DEAD_LETTERS.named(kafka),
             partitions=partitions,
         )

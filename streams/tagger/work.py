@@ -69,6 +69,7 @@ class Work:
         """`positions`: where each source is read from, in the order of `topics.sources`."""
         self.partition = partition
         self.rule_set = rule_set
+        self.dedupe_max_ids = dedupe_max_ids
         self.sources = [Source(place, offset) for place, offset in positions.items()]
         self.engine = Partition(
             rule_set,
@@ -81,6 +82,8 @@ class Work:
         self.epoch = -1
         self.number = 0
         """Number of the last step."""
+        self.digest = 0
+        """Of the last step."""
         self.source_types = topics.source_types
         self._topics = topics
         self._schemas = StepSchemas(schemas)
@@ -108,6 +111,7 @@ class Work:
         with metrics.STEP_STAGE_SECONDS.labels("engine").time():
             output = self.engine.step(decoded, taken.order, clock, budget)
         self.number += 1
+        self.digest = output.digest
         return taken, decoded, output
 
     def step(self, counts: Sequence[int], most: int, clock: int, budget: int, now_ms: int) -> Step:
@@ -210,7 +214,8 @@ class Work:
             partition=self.partition,
             epoch=self.epoch,
             seq=self.engine.seq,
-            clock=self.engine.clock,
+            # not the engine's clock: behind it there may be timers that have yet to fire
+            clock=self.engine.settled(),
             rule_version=self.rule_set.version,
         )
         return self.encode(record)

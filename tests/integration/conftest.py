@@ -18,11 +18,13 @@ from streams.settings import KafkaSettings, RedisSettings
 from tests.integration.pipeline import Pipeline
 
 HERE = Path(__file__).parent
+HALF_WITHOUT_SERVERS = HERE / "test_log.py"
+"""It marks those of its cases that need a server itself."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(HERE):
+        if item.path.is_relative_to(HERE) and item.path != HALF_WITHOUT_SERVERS:
             item.add_marker(pytest.mark.integration)
 
 

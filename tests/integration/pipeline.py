@@ -237,7 +237,7 @@ class Pipeline:
         return [Change.from_value(m.value() or b"") for m in self.read(topics.CHANGES)]
 
     def journal(self) -> dict[int, list[JournalRecord]]:
-        """By partition the records that count: what an older owner wrote behind a newer claim does not."""
+        """By partition the steps that count: what an older owner wrote behind a newer claim does not."""
         found: dict[int, list[JournalRecord]] = {p: [] for p in range(self.kafka.partitions)}
         epochs: dict[int, int] = {}
         for message in self.read(topics.JOURNAL):
@@ -246,7 +246,7 @@ class Pipeline:
             assert partition is not None and partition == record.partition
             if record.kind == "claim":
                 epochs[partition] = message.offset() or 0
-            elif record.epoch == epochs[partition]:
+            elif record.epoch == epochs[partition] and record.kind != "snapshot":
                 found[partition].append(record)
         return found
 

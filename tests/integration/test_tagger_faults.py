@@ -29,6 +29,9 @@ SMALL_STEPS = {
     "TAGGER__MAX_STEP_EVENTS": "15",
     "TAGGER__MAX_STEP_TIMERS": "3",
     "TAGGER__COMMIT_INTERVAL_MS": "1",
+    # Each life begins with the snapshot of the one before; the journal stays whole for those who judge.
+    "TAGGER__SNAPSHOT_INTERVAL_S": "1",
+    "TAGGER__SNAPSHOTS_KEPT": "1000",
 }
 
 

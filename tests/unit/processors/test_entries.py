@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from processors import assigned, customers, marks, places
+from processors import assigned, customers, places
 from processors import layout as L
 from processors.entries import add_entry, drop_entry, find_entry
 from processors.rules import program as G
@@ -67,7 +67,7 @@ def test_entries_of_all_sizes_equal_a_dictionary(noted: bool) -> None:
             drop_entry(m, m32, customer.g, customer.row, at)
         if noted and turn % 7 == 6:
             customer.forget()
-            assert not m[int(m[L.R_PRESENT]) : int(m[L.R_PRESENT]) + (3 * TAGS >> 6) + 1].any()
+            assert not m[int(m[L.R_ENTRY_PLACES]) : int(m[L.R_ENTRY_PLACES]) + 3 * TAGS].any()
     assert len({customer.find(index) for index in content}) == len(content) > 20
     assert int(customer.st.m32[customer.row * 2 + L.ROW_TAGS_USED32]) == sum(map(customer.words, content))
     for index in content:
@@ -147,30 +147,3 @@ def test_a_number_that_is_nothing_has_a_code_of_its_own() -> None:
         assert code != 0
         assert float(code.view(np.float64)) == number
     assert assigned.code_of(m, m32, g, 0, 2) == 0
-
-
-# ---------------------------------------------------------------------------------------------------------------- marks
-
-
-def test_marked_tags_are_the_bits_of_their_ranks() -> None:
-    st, _ = raw_state(**{f"t{n:03}": "count(browse, 1h) >= 1" for n in range(200)})
-    todo = int(st.m[L.R_TODO])
-    marked = {0, 1, 63, 64, 65, 127, 128, 199}
-    for rank in (*marked, 64, 199):
-        marks.mark(st.m, rank)
-    words = st.m[todo : todo + 4].view(np.uint64).tolist()
-    assert {rank for rank in range(256) if words[rank >> 6] >> (rank & 63) & 1} == marked
-
-
-def test_the_readers_of_a_series_are_marked_and_no_others() -> None:
-    tags = {f"t{n:02}": f'count(browse where channel == "{n % 7}", 1h) >= {n + 1}' for n in range(80)}
-    st, g = raw_state(**tags)
-    todo, ranked = int(st.m[L.R_TODO]), g[g[G.RANKED_TAGS] : g[G.RANKED_TAGS] + 80].tolist()
-    groups = set()
-    for sid in range(7):
-        st.m[todo : todo + 2] = 0
-        marks.mark_readers(st.m, g, sid)
-        words = st.m[todo : todo + 2].view(np.uint64).tolist()
-        groups.add(frozenset(ranked[rank] for rank in range(80) if words[rank >> 6] >> (rank & 63) & 1))
-    # tag n reads the series of its remainder by seven
-    assert groups == {frozenset(range(first, 80, 7)) for first in range(7)}

@@ -154,7 +154,7 @@ def test_what_is_foretold_of_drawn_histories_comes_true() -> None:
         scenario = asking(drawn(seed), True)
         for kind, count in judged(scenario, run_engine(scenario, WHOLE)).items():
             seen[kind] += count
-    assert min(seen.values()) > 10
+    assert min(seen.values()) >= 10
 
 
 @pytest.mark.parametrize("block", range(2))

@@ -51,7 +51,7 @@ class Group:
 
     def leave(self, now_ms: int) -> None:
         """Let leave what has to leave by now."""
-        groups.let_leave(self.st.m, self.st.m32, self.g, self.row, self.group, np.int64(now_ms))
+        groups.let_leave(self.st.m, self.st.m32, self.g, self.row, self.group, np.int64(now_ms), False)
         held = {key: [e for e in events if e[0] + WINDOWS[-1] > now_ms] for key, events in self.events.items()}
         self.events = {key: events for key, events in held.items() if events}
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from processors import layout as L
-from processors.marks import mark, take_first, todo_words
+from processors.marks import mark, mark_readers, take_first, todo_words
+from processors.rules import program as G
 from processors.rules.limits import MAX_TAGS
+from tests.unit.processors.world import raw_state
 
 
 def empty() -> np.ndarray:
@@ -52,3 +54,15 @@ def test_what_is_marked_meanwhile_comes_in_its_turn() -> None:
     mark(m, 6)
     mark(m, 70)
     assert taken(m) == [6, 70, 9000]
+
+
+def test_the_readers_of_a_series_are_marked_and_no_others() -> None:
+    tags = {f"t{n:02}": f'count(browse where channel == "{n % 7}", 1h) >= {n + 1}' for n in range(80)}
+    st, g = raw_state(**tags)
+    ranked = g[g[G.RANKED_TAGS] : g[G.RANKED_TAGS] + 80].tolist()
+    groups = set()
+    for sid in range(7):
+        mark_readers(st.m, g, sid)
+        groups.add(frozenset(ranked[rank] for rank in taken(st.m)))
+    # tag n reads the series of its remainder by seven
+    assert groups == {frozenset(range(first, 80, 7)) for first in range(7)}

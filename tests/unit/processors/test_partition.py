@@ -177,6 +177,18 @@ def test_a_budget_leaves_timers_over_that_keep_their_exact_time() -> None:
     assert not one.partition.due()
 
 
+def test_what_is_settled_lies_before_the_timers_that_a_budget_left_over() -> None:
+    one = world(t="count(purchase, 1h) >= 1")
+    one.step(*(event(n * M, f"c{n}") for n in range(10)))
+    assert one.partition.settled() == one.partition.clock
+    for rest in (7, 4, 1):
+        one.step(to_ms=D, budget=3)
+        # the next one leaves a minute after the last; no more is known of it than its minute
+        assert 0 <= START_MS + H + (11 - rest) * M - one.partition.settled() <= M
+    one.step(to_ms=D, budget=3)
+    assert one.partition.settled() == one.partition.clock == START_MS + D
+
+
 def test_a_customers_own_timers_come_before_their_event_even_without_a_budget() -> None:
     one = world(t="count(purchase, 1h) >= 1")
     one.step(event(0, "a"), event(0, "b"))

@@ -9,7 +9,7 @@ import pytest
 from schemas.outcomes import Dead
 from streams.log import TopicPartition
 from streams.tagger.dead_letters import KEPT_BYTES, MOST_BYTES, dead_letter
-from tests.unit.streams.tagger.messages import Record
+from tests.simulation.record import Record
 
 PLACE = TopicPartition("p.events.purchase", 4)
 

@@ -2,228 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
 import pytest
 
-from processors.rules.compile import compile_rules
-from processors.rules.load import load_rules
-from processors.rules.tree import RuleSet
 from schemas.codec import event_from_json
 from schemas.errors import StateError
-from schemas.records import Change, Current, JournalRecord, TagValue
-from schemas.registry import OWN_WRITERS
-from streams.log import TopicPartition as Place
-from streams.log import Transaction
-from streams.settings import KafkaSettings
-from streams.tagger import recovery
-from streams.tagger.backfill import backfill
-from streams.tagger.recovery import Recovered, claim, recover
-from streams.tagger.topics import Topics
-from streams.tagger.work import Work
-from tests.unit.streams.tagger.memory_log import MemoryLog
-
-TOPICS = Topics.of(KafkaSettings(), 1)
-BROWSE = Place("events.browse", 0)
-JOURNAL = Place("tags.journal", 0)
-CURRENT = Place("tags.current", 0)
-CHANGES = Place("tags.changes", 0)
-START_MS = 1_704_067_200_000
-MINUTE_MS = 60_000
-UNLIMITED = 1 << 40
+from schemas.records import Current, TagValue
+from tests.unit.streams.tagger.taking import (
+    BROWSE,
+    CURRENT,
+    JOURNAL,
+    MINUTE_MS,
+    RECENT,
+    START_MS,
+    VISITED,
+    Installation,
+    changes,
+    journal,
+    rewrite,
+    rules,
+    run,
+    send,
+    taken,
+)  # fmt: skip
 
 
-def rules(*conditions: str) -> RuleSet:
-    tags = [
-        f"- {{tag: t{n}, name: {{en: T}}, class: dynamic, category: value, when: '{when}'}}"
-        for n, when in enumerate(conditions)
-    ]
-    return load_rules({"rules.yaml": "\n".join(tags)}, time_zone="UTC", default_currency="CNY")
-
-
-VISITED = rules("count(browse, ever) >= 1")
-"""Without a timer."""
-RECENT = rules("count(browse, 1m) >= 1", "count(browse, ever) >= 2")
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> MemoryLog:
-    monkeypatch.setattr(recovery, "SILENT_READS", 3)
-    return MemoryLog()
-
-
-def send(log: MemoryLog, customer: str, at_ms: int) -> None:
-    number = len(log.records[BROWSE])
-    event = {"event_id": f"e{number}", "customer_id": customer, "event_time": at_ms}
-    log.append(BROWSE, customer.encode(), event_from_json("browse", event), at_ms)
-
-
-def taken(log: MemoryLog, rule_set: RuleSet, backfilled: bool = True) -> Recovered:
-    """A partition taken as the tagger takes it."""
-
-    def make(positions: dict[Place, int]) -> Work:
-        return Work(
-            rule_set=rule_set,
-            program=compile_rules(rule_set),
-            topics=TOPICS,
-            partition=0,
-            positions=positions,
-            schemas=OWN_WRITERS,
-            dedupe_max_ids=1_000,
-            as_json=False,
-        )
-
-    recovered = claim(log, TOPICS, 0, make)
-    drain(recover(log, TOPICS, recovered))
-    if backfilled and (recovered.changed or recovered.published):
-        drain(backfill(log, TOPICS, recovered, START_MS))
-    return recovered
-
-
-def drain(pieces: Iterator[None]) -> None:
-    for _ in pieces:
-        pass
-
-
-def run(log: MemoryLog, rule_set: RuleSet, clock_ms: int = 0, budget: int = UNLIMITED) -> Work:
-    """Take the partition, apply in one step all that was sent, and go away."""
-    work = taken(log, rule_set).work
-    source = next(s for s in work.sources if s.place == BROWSE)
-    new = [r for r in log.records[BROWSE] if r.at_offset >= source.fetch_from]
-    if new:
-        source.add(list(new))
-    step = work.step([s.held for s in work.sources], UNLIMITED, clock_ms, budget, START_MS)
-    transaction = Transaction()
-    work.add_to(transaction, step)
-    log.transact(transaction)
-    return work
-
-
-def changes(log: MemoryLog) -> list[Change]:
-    return [Change.from_value(r.given_value or b"") for r in log.records[CHANGES]]
-
-
-def journal(log: MemoryLog) -> list[JournalRecord]:
-    return [JournalRecord.from_value(r.given_value or b"") for r in log.records[JOURNAL]]
-
-
-def rewrite(log: MemoryLog, place: Place, offset: int, value: bytes) -> None:
-    log.records[place] = [replace(r, given_value=value) if r.at_offset == offset else r for r in log.records[place]]
-
-
-def test_a_partition_that_is_taken_again_goes_on_as_if_it_had_never_been_left(log: MemoryLog) -> None:
-    send(log, "anna", START_MS)
-    run(log, RECENT, START_MS + 10)
-    send(log, "anna", START_MS + 20)
-    run(log, RECENT, START_MS + 5 * MINUTE_MS)
-    assert [(c.tag, c.op, c.seq, c.prev_seq) for c in changes(log)] == [
+def test_a_partition_that_is_taken_again_goes_on_as_if_it_had_never_been_left(site: Installation) -> None:
+    send(site, "anna", START_MS)
+    run(site, RECENT, START_MS + 10)
+    send(site, "anna", START_MS + 20)
+    run(site, RECENT, START_MS + 5 * MINUTE_MS)
+    assert [(c.tag, c.op, c.seq, c.prev_seq) for c in changes(site)] == [
         ("t0", "entered", 1, 0),
         ("t1", "entered", 2, 1),
         ("t0", "left", 3, 2),
     ]
-    again = taken(log, RECENT)
+    again = taken(site, RECENT)
     assert again.work.engine.seq == 3
     assert again.work.tags_by_customer() == {"anna": {"t1": True}}
     assert again.work.number == 2
     assert not again.changed and not again.published
 
 
-def test_the_epoch_is_the_offset_of_the_claim_and_the_clock_says_so(log: MemoryLog) -> None:
-    run(log, VISITED, START_MS)
-    work = taken(log, VISITED).work
-    assert [r.kind for r in journal(log)] == ["claim", "step", "claim"]
-    assert work.epoch == 2
-    clock = Current.from_value(log.records[CURRENT][-1].given_value or b"")
-    assert clock.is_clock and clock.epoch == 2
+def test_the_epoch_is_the_offset_of_the_claim_and_the_clock_says_so(site: Installation) -> None:
+    run(site, VISITED, START_MS)
+    work = taken(site, VISITED).work
+    assert [r.kind for r in journal(site)] == ["claim", "step", "claim"]
+    # each record is followed by its transaction's marker
+    assert work.epoch == 4
+    clock = Current.from_value(site.records(CURRENT)[-1].given_value or b"")
+    assert clock.is_clock and clock.epoch == 4
 
 
-def test_what_an_older_owner_writes_behind_a_newer_claim_is_not_applied(log: MemoryLog) -> None:
-    send(log, "anna", START_MS)
-    run(log, VISITED, START_MS)
-    zombie = log.records[JOURNAL][-1].given_value
-    taken(log, VISITED)
-    log.append(JOURNAL, b"0", zombie)
-    assert taken(log, VISITED).work.number == 1
+def test_what_an_older_owner_writes_behind_a_newer_claim_is_not_applied(site: Installation) -> None:
+    send(site, "anna", START_MS)
+    run(site, VISITED, START_MS)
+    zombie = site.records(JOURNAL)[-1].given_value
+    taken(site, VISITED)
+    site.put(JOURNAL, b"0", zombie)
+    assert taken(site, VISITED).work.number == 1
 
 
-def test_an_event_that_is_another_than_it_was_stops_the_partition(log: MemoryLog) -> None:
-    send(log, "anna", START_MS)
-    run(log, VISITED, START_MS)
+def test_an_event_that_is_another_than_it_was_stops_the_partition(site: Installation) -> None:
+    send(site, "anna", START_MS)
+    run(site, VISITED, START_MS)
     other = event_from_json("browse", {"event_id": "e0", "customer_id": "bert", "event_time": START_MS})
-    rewrite(log, BROWSE, 0, other)
+    rewrite(site, BROWSE, 0, other)
     with pytest.raises(StateError, match="TS-S102"):
-        taken(log, VISITED)
+        taken(site, VISITED)
 
 
-def test_a_journal_record_that_cannot_be_read_stops_the_partition(log: MemoryLog) -> None:
-    run(log, VISITED, START_MS)
-    rewrite(log, JOURNAL, 1, b"\xc3\x01 damaged")
-    with pytest.raises(StateError, match=r"TS-S103.*tags.journal\[0\] at 1"):
-        taken(log, VISITED)
+def test_a_journal_record_that_cannot_be_read_stops_the_partition(site: Installation) -> None:
+    run(site, VISITED, START_MS)
+    rewrite(site, JOURNAL, 2, b"\xc3\x01 damaged")
+    with pytest.raises(StateError, match=r"TS-S103.*tags.journal\[0\] at 2"):
+        taken(site, VISITED)
 
 
 @pytest.mark.parametrize("gone", [[0], [1], [2], [0, 1, 2]])
-def test_events_that_are_gone_from_their_topic_stop_the_partition(log: MemoryLog, gone: list[int]) -> None:
+def test_events_that_are_gone_from_their_topic_stop_the_partition(site: Installation, gone: list[int]) -> None:
     for minute in range(3):
-        send(log, "anna", START_MS + minute * MINUTE_MS)
-    run(log, VISITED)
-    log.records[BROWSE] = [r for r in log.records[BROWSE] if r.at_offset not in gone]
+        send(site, "anna", START_MS + minute * MINUTE_MS)
+    run(site, VISITED)
+    site.partition(BROWSE).keep([r for r in site.records(BROWSE) if r.at_offset not in gone])
     with pytest.raises(StateError, match=r"TS-S10[24]"):
-        taken(log, VISITED)
+        taken(site, VISITED)
 
 
-def test_published_tags_without_a_journal_are_no_first_start(log: MemoryLog) -> None:
+def test_published_tags_without_a_journal_are_no_first_start(site: Installation) -> None:
     tags = (TagValue("t0", True),)
     current = Current(customer_id="anna", partition=0, epoch=9, seq=4, clock=1, rule_version="v", tags=tags)
-    log.append(CURRENT, b"anna", current.to_avro())
+    site.put(CURRENT, b"anna", current.to_avro())
     for _ in range(2):
         with pytest.raises(StateError, match="TS-S101"):
-            taken(log, VISITED)
-    log.append(CURRENT, b"anna", None)
-    assert taken(log, VISITED).work.number == 0
+            taken(site, VISITED)
+    site.put(CURRENT, b"anna", None)
+    assert taken(site, VISITED).work.number == 0
 
 
-def test_other_rules_have_all_their_timers_fired_by_the_end_of_the_journal(log: MemoryLog) -> None:
-    send(log, "anna", START_MS)
-    run(log, VISITED, START_MS + 10 * MINUTE_MS)
-    work = taken(log, RECENT).work
+def test_other_rules_have_all_their_timers_fired_by_the_end_of_the_journal(site: Installation) -> None:
+    send(site, "anna", START_MS)
+    run(site, VISITED, START_MS + 10 * MINUTE_MS)
+    work = taken(site, RECENT).work
     # no timer fired by the old rules; by the new ones a window has let anna go
     assert not work.engine.due()
     assert work.tags_by_customer() == {}
-    assert [(c.tag, c.op, c.origin) for c in changes(log)[1:]] == [("t0", "left", "backfill")]
+    assert [(c.tag, c.op, c.origin) for c in changes(site)[1:]] == [("t0", "left", "backfill")]
 
 
-def test_the_difference_is_told_once_and_numbers_go_on_from_those_published(log: MemoryLog) -> None:
-    send(log, "anna", START_MS)
-    run(log, VISITED)
-    send(log, "anna", START_MS + 5 * MINUTE_MS)
-    run(log, RECENT)
-    send(log, "anna", START_MS + 10 * MINUTE_MS)
-    run(log, RECENT)
-    assert [(c.seq, c.prev_seq) for c in changes(log)] == [(n, n - 1) for n in range(1, len(changes(log)) + 1)]
-    told = len(changes(log))
-    assert taken(log, RECENT).work.engine.seq == told == len(changes(log))
+def test_the_difference_is_told_once_and_numbers_go_on_from_those_published(site: Installation) -> None:
+    send(site, "anna", START_MS)
+    run(site, VISITED)
+    send(site, "anna", START_MS + 5 * MINUTE_MS)
+    run(site, RECENT)
+    send(site, "anna", START_MS + 10 * MINUTE_MS)
+    run(site, RECENT)
+    assert [(c.seq, c.prev_seq) for c in changes(site)] == [(n, n - 1) for n in range(1, len(changes(site)) + 1)]
+    told = len(changes(site))
+    assert taken(site, RECENT).work.engine.seq == told == len(changes(site))
 
 
-def test_changes_that_other_rules_would_have_made_have_no_numbers(log: MemoryLog) -> None:
+def test_changes_that_other_rules_would_have_made_have_no_numbers(site: Installation) -> None:
     never = rules("count(browse, ever) >= 100")
-    send(log, "anna", START_MS)
-    send(log, "bert", START_MS + 10 * MINUTE_MS)
-    run(log, never, START_MS + 20 * MINUTE_MS)
-    send(log, "bert", START_MS + 20 * MINUTE_MS)
-    run(log, RECENT)
-    (first, second) = changes(log)
+    send(site, "anna", START_MS)
+    send(site, "bert", START_MS + 10 * MINUTE_MS)
+    run(site, never, START_MS + 20 * MINUTE_MS)
+    send(site, "bert", START_MS + 20 * MINUTE_MS)
+    run(site, RECENT)
+    (first, second) = changes(site)
     # in the fold bert had come and gone already, but nobody was told of it
     assert {(c.customer_id, c.tag) for c in (first, second)} == {("bert", "t0"), ("bert", "t1")}
     assert [(c.seq, c.prev_seq) for c in (first, second)] == [(1, 0), (2, 1)]
 
 
-def test_a_step_cut_short_by_its_timers_is_cut_at_the_same_place_again(log: MemoryLog) -> None:
+def test_a_step_cut_short_by_its_timers_is_cut_at_the_same_place_again(site: Installation) -> None:
     for number in range(5):
-        send(log, f"c{number}", START_MS)
-    run(log, RECENT, START_MS + 10 * MINUTE_MS, budget=2)
-    assert journal(log)[-1].timers_fired == 2
-    work = taken(log, RECENT).work
+        send(site, f"c{number}", START_MS)
+    run(site, RECENT, START_MS + 10 * MINUTE_MS, budget=2)
+    assert journal(site)[-1].timers_fired == 2
+    work = taken(site, RECENT).work
     assert work.engine.due()
     assert len(work.tags_by_customer()) == 3
+
+
+def test_a_step_that_the_log_has_doubled_is_applied_once(site: Installation) -> None:
+    send(site, "anna", START_MS)
+    left = run(site, RECENT, START_MS + 10)
+    site.put(JOURNAL, b"0", site.records(JOURNAL)[-1].given_value)
+    again = taken(site, RECENT).work
+    assert (again.number, again.engine.seq, again.offsets()) == (left.number, left.engine.seq, left.offsets())

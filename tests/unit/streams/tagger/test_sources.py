@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.log import Message
+from streams.log import Message, TopicPartition
 from streams.tagger.sources import Source, ready, take
-from tests.unit.streams.tagger.messages import PLACES, Record
+from tests.simulation.record import Record
 
+PLACES = [TopicPartition(name, 0) for name in ("a", "b", "c")]
+"""Three topics of one partition, in their order."""
 Applied = tuple[int, int, int]
 """Arrival, topic, offset."""
 

@@ -1,10 +1,12 @@
-"""Records as the log gives them, made up."""
+"""A record as the log gives it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.log import TopicPartition
+CREATE_TIME, LOG_APPEND_TIME = 1, 2
+"""Kafka's types of timestamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class Record:
     arrival_ms: int = 0
     given_key: bytes | None = None
     given_value: bytes | None = b""
+    given_headers: Sequence[tuple[str, str | bytes | None]] = ()
+    timestamp_type: int = CREATE_TIME
 
     def offset(self) -> int:
         return self.at_offset
@@ -26,8 +30,4 @@ class Record:
         return self.given_value
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, self.arrival_ms
-
-
-PLACES = [TopicPartition(name, 0) for name in ("a", "b", "c")]
-"""Three topics of one partition, in their order."""
+        return self.timestamp_type, self.arrival_ms

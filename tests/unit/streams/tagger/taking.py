@@ -1,0 +1,168 @@
+"""A partition that is taken, stepped and left, on a broker in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from processors.rules.compile import compile_rules
+from processors.rules.load import load_rules
+from processors.rules.tree import RuleSet
+from schemas.codec import event_from_json
+from schemas.records import Change, JournalRecord
+from schemas.registry import OWN_WRITERS
+from streams.clock import ManualClock
+from streams.log import Outgoing, Stamp, Transaction
+from streams.log import TopicPartition as Place
+from streams.settings import KafkaSettings
+from streams.tagger.backfill import backfill
+from streams.tagger.recovery import Recovered, claim, recover
+from streams.tagger.snapshots import Saved, Snapshots, Written
+from streams.tagger.topics import Topics
+from streams.tagger.work import Work
+from tests.simulation.broker import MemoryBroker
+from tests.simulation.faults import Faults
+from tests.simulation.memory_log import MemoryLog
+from tests.simulation.partition_log import PartitionLog
+from tests.simulation.record import Record
+from tests.simulation.topics import create_topics
+
+KAFKA = KafkaSettings(partitions=1)
+TOPICS = Topics.of(KAFKA, 1)
+BROWSE = Place("events.browse", 0)
+JOURNAL = Place("tags.journal", 0)
+CURRENT = Place("tags.current", 0)
+CHANGES = Place("tags.changes", 0)
+SNAPSHOTS = Place("tags.snapshots", 0)
+START_MS = 1_704_067_200_000
+MINUTE_MS = 60_000
+UNLIMITED = 1 << 40
+
+
+def rules(*conditions: str) -> RuleSet:
+    tags = [
+        f"- {{tag: t{n}, name: {{en: T}}, class: dynamic, category: value, when: '{when}'}}"
+        for n, when in enumerate(conditions)
+    ]
+    return load_rules({"rules.yaml": "\n".join(tags)}, time_zone="UTC", default_currency="CNY")
+
+
+VISITED = rules("count(browse, ever) >= 1")
+"""Without a timer."""
+RECENT = rules("count(browse, 1m) >= 1", "count(browse, ever) >= 2")
+
+
+class InSmallPieces(Faults):
+    """Nothing may rest on all of it coming at once."""
+
+    def share(self, process: str, ready: Mapping[Place, int]) -> Iterable[tuple[Place, int]]:
+        return [(place, min(n, 2)) for place, n in ready.items()]
+
+
+class Installation:
+    """A broker with our topics, and one tagger that has their only partition."""
+
+    def __init__(self) -> None:
+        clock = ManualClock(1_800_000_000_000)
+        self.broker = MemoryBroker(clock, InSmallPieces())
+        create_topics(self.broker, KAFKA, "CreateTime")
+        self.log = MemoryLog(self.broker, clock, "tagger")
+        self.log.subscribe(TOPICS.sources, lambda partitions: None, lambda partitions: None)
+        self.log.fetch(1, 0)
+
+    def partition(self, place: Place) -> PartitionLog:
+        return self.broker.partition(place)
+
+    def records(self, place: Place) -> list[Record]:
+        """Those that are committed."""
+        return self.partition(place).records
+
+    def put(self, place: Place, key: bytes, value: bytes | None, at_ms: int = 0) -> None:
+        self.broker.put(Outgoing(place.topic, place.partition, key, value, timestamp_ms=at_ms))
+
+
+def send(site: Installation, customer: str, at_ms: int) -> None:
+    number = site.partition(BROWSE).end
+    event = {"event_id": f"e{number}", "customer_id": customer, "event_time": at_ms}
+    site.put(BROWSE, customer.encode(), event_from_json("browse", event), at_ms)
+
+
+def taken(
+    site: Installation,
+    rule_set: RuleSet,
+    *,
+    kept: Work | None = None,
+    dedupe_max_ids: int = 1_000,
+    accept_loss: bool = False,
+) -> Recovered:
+    """A partition taken as the tagger takes it."""
+
+    def make(positions: dict[Place, int]) -> Work:
+        return Work(
+            rule_set=rule_set,
+            program=compile_rules(rule_set),
+            topics=TOPICS,
+            partition=0,
+            positions=positions,
+            schemas=OWN_WRITERS,
+            dedupe_max_ids=dedupe_max_ids,
+            as_json=False,
+        )
+
+    recovered = claim(site.log, TOPICS, 0, make)
+    drain(recover(site.log, TOPICS, recovered, kept=kept, accept_loss=accept_loss))
+    if recovered.changed or recovered.published:
+        drain(backfill(site.log, TOPICS, recovered, START_MS))
+    return recovered
+
+
+def drain(pieces: Iterator[None]) -> None:
+    for _ in pieces:
+        pass
+
+
+def run(site: Installation, rule_set: RuleSet, clock_ms: int = 0, budget: int = UNLIMITED) -> Work:
+    """Take the partition, apply in one step all that was sent, and go away."""
+    work = taken(site, rule_set).work
+    step(site, work, clock_ms, budget)
+    return work
+
+
+def step(site: Installation, work: Work, clock_ms: int = 0, budget: int = UNLIMITED) -> Stamp:
+    """Apply in one step all that was sent. Returns where the journal says so."""
+    source = next(s for s in work.sources if s.place == BROWSE)
+    new = [r for r in site.records(BROWSE) if r.at_offset >= source.fetch_from]
+    if new:
+        source.add(list(new))
+    made = work.step([s.held for s in work.sources], UNLIMITED, clock_ms, budget, START_MS)
+    transaction = Transaction()
+    work.add_to(transaction, made)
+    (stamp,) = site.log.transact(transaction)
+    return stamp
+
+
+def snapshot(site: Installation, work: Work, journal_next: int, saved: Saved) -> JournalRecord:
+    """Write a snapshot of the work as it is, whole. Returns its manifest's record."""
+    saved.wanted = True
+    writer = Snapshots(site.log, TOPICS, ManualClock(), 1e9, 2)
+    while saved.wanted or writer.busy:
+        writer.turn([Written(work, journal_next, saved)])
+    return journal(site)[-1]
+
+
+def changes(site: Installation) -> list[Change]:
+    return [Change.from_value(r.given_value or b"") for r in site.records(CHANGES)]
+
+
+def journal(site: Installation) -> list[JournalRecord]:
+    return [JournalRecord.from_value(r.given_value or b"") for r in site.records(JOURNAL)]
+
+
+def rewrite(site: Installation, place: Place, offset: int, value: bytes) -> None:
+    records = site.records(place)
+    site.partition(place).keep([replace(r, given_value=value) if r.at_offset == offset else r for r in records])
+
+
+def lose(site: Installation, place: Place, before: int) -> None:
+    """The topic's retention has deleted the records before this offset."""
+    site.partition(place).delete_before(before)
