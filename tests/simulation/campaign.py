@@ -15,13 +15,12 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 from unittest import mock
-
-import structlog
 
 from processors.rules.compile import compile_rules
 from processors.rules.program import Program
@@ -30,18 +29,10 @@ from tests.simulation.judge import judge
 from tests.simulation.kinds import Kind
 from tests.simulation.plan import draw
 from tests.simulation.trace import Trace
+from tests.simulation.watch import watching
 from tests.simulation.world import World
 
-__all__ = ["Failure", "run_seed", "run_seeds"]
-
-TOLD: Final = {
-    "snapshot.written": Kind.SNAPSHOT_WRITTEN,
-    "snapshot.not_written": Kind.SNAPSHOT_NOT_WRITTEN,
-    "journal.cut_and_no_snapshot": Kind.REBUILT,
-    "journal.older_epochs_ignored": Kind.STRAY_IGNORED,
-}
-"""What the product's own log says of where it was led."""
-PASSED_OVER: Final = {"damaged": Kind.PASSED_OVER_DAMAGED, "other_rules": Kind.PASSED_OVER_OTHER_RULES}
+__all__ = ["Failure", "prepared", "run_seed", "run_seeds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ def run_seed(seed: int, counts: Counter[Kind] | None = None) -> Failure | None:
     """One run, judged. What happened in it is added to `counts`."""
     world = World(draw(seed))
     try:
-        with telling(world.trace):
+        with watching(world.trace):
             world.run()
             judge(world)
     except Exception as error:
@@ -107,27 +98,6 @@ def prepared() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def telling(trace: Trace) -> Iterator[None]:
-    """The product's log goes into the trace, and nowhere else."""
-
-    def tell(logger: object, level: str, event: MutableMapping[str, Any]) -> str:
-        name = str(event.pop("event"))
-        trace.note("", f"{name} {dict(event)}")
-        if name in TOLD:
-            trace.count(TOLD[name])
-        elif name == "snapshot.passed_over":
-            trace.count(PASSED_OVER[event["reason"]])
-        raise structlog.DropEvent
-
-    before = structlog.get_config()
-    structlog.configure(processors=[tell], cache_logger_on_first_use=False)
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
 # ------------------------------------------------------------------------------------------------- the command line
 
 
@@ -144,27 +114,52 @@ def main() -> int:
 
 
 def replay(seed: int) -> int:
-    with prepared():
-        plan = draw(seed)
-        world_counts: Counter[Kind] = Counter()
-        world = World(plan)
-        failed = False
-        try:
-            with telling(world.trace):
-                world.run()
-                judge(world)
-        except Exception:
-            failed = True
-            text = traceback.format_exc()
-        print(f"seed {seed}: {plan.mode}, {plan.partitions} partitions, {plan.members} taggers, rates {plan.rates}")
-        print("\n".join(world.trace.lines))
-        world_counts.update(world.trace.counts)
-        print(text if failed else "as it must be")
-    return int(failed)
+    """One run, told in full."""
+    world = World(draw(seed))
+    plan, text = world.plan, None
+    try:
+        with prepared(), watching(world.trace):
+            world.run()
+            judge(world)
+    except Exception:
+        text = traceback.format_exc()
+    print("\n".join(world.trace.lines))
+    rules = ", ".join(rule_set.version[-2:] for rule_set in plan.rule_sets)
+    print(f"seed {seed}: {plan.mode}, {plan.partitions} partitions, {plan.members} taggers, rules {rules}")
+    print(text or "as it must be")
+    return text is not None
+
+
+SHARE: Final = 50
+"""Seeds that a process takes at a time."""
+Done = tuple[int, Counter[Kind], list[tuple[int, str]]]
+"""How many, what happened in them, and which have failed."""
+
+
+def share_of(seeds: range) -> Done:
+    counts: Counter[Kind] = Counter()
+    return len(seeds), counts, [(failure.seed, failure.error) for failure in run_seeds(seeds, counts)]
 
 
 def campaign(seeds: range, seconds: float, processes: int) -> int:
-    return 0
+    """Seed after seed until the time is up; tells of its progress, and of each that fails."""
+    began_s, runs, failed = time.monotonic(), 0, 0
+    counts: Counter[Kind] = Counter()
+    shares = (seeds[start : start + SHARE] for start in range(0, len(seeds), SHARE))
+    with multiprocessing.Pool(processes) as pool:
+        # a pool asks for all of its work at once, so it is given no more than a round's
+        while time.monotonic() < began_s + seconds and (some := list(islice(shares, 2 * processes))):
+            for done, found, failures in pool.imap_unordered(share_of, some):
+                runs += done
+                counts.update(found)
+                failed += len(failures)
+                for seed, error in failures:
+                    print(f"seed {seed} fails: {error}", flush=True)
+            print(f"{runs} runs in {time.monotonic() - began_s:.0f} s, {failed} failed", flush=True)
+    print()
+    for kind in Kind:
+        print(f"{counts[kind]:9}  {kind}")
+    return failed > 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from tests.simulation.faults import MAY_ABORT, Crash, Faults, Moment, MustAbort,
 from tests.simulation.kinds import Kind
 from tests.simulation.member import Member
 from tests.simulation.plan import AT_POINTS, Plan
+from tests.simulation.process import ANSWERED_WITHIN_S
 from tests.simulation.sender import SENDER
 from tests.simulation.trace import Trace
 
@@ -22,6 +23,8 @@ DEEPEST: Final = 3
 IN_DANGER: Final = {Request.COMMIT: 3.0, Request.SEND: 5.0, Request.DELETE: 5.0}
 """A request that is made less often than others, or where more can go wrong, is met by more faults."""
 OPEN: Final = (Request.OFFSETS, Request.PRODUCE, Request.COMMIT)
+
+COMMITS: Final = frozenset(Point(Request.COMMIT, moment) for moment in Moment)
 
 
 class Others(Protocol):
@@ -50,26 +53,30 @@ class Chaos(Faults):
         self._trace = trace
         self._rng = random.Random(f"chaos {plan.seed}")
         self._rates = [(kind, rate) for kind, rate in plan.rates.items() if kind in AT_POINTS]
+        self._last: dict[str, Point] = {}
+        """By process where it was last."""
         self._most = sum(rate for _, rate in self._rates) * max(IN_DANGER.values())
 
     def at(self, process: str, point: Point) -> None:
         super().at(process, point)
         if self.others is None:
             return
+        # a commit that is asked for again may have taken place
+        repeated = point.request is self._last.get(process, point._replace(request=Request.PUT)).request
+        self._last[process] = point
         drawn = self._rng.random()
-        if drawn >= self._most:
+        if drawn >= self._most * self._trace.danger:
             return
-        danger = IN_DANGER.get(point.request, 1.0)
+        danger = IN_DANGER.get(point.request, 1.0) * self._trace.danger
         for kind, rate in self._rates:
             drawn -= rate * danger
             if drawn < 0:
-                self._happen(kind, process, point, self.others)
+                if kind is not Kind.MUST_ABORT or (point in MAY_ABORT and not (repeated and point in COMMITS)):
+                    self._happen(kind, process, point, self.others)
                 return
 
     def _happen(self, kind: Kind, process: str, point: Point, others: Others) -> None:
         """One fault, if it can happen to this process here."""
-        if kind is Kind.MUST_ABORT and point not in MAY_ABORT:
-            return
         if kind is Kind.NO_ANSWER:
             self._trace.met(kind, process, point)
             if process == SENDER and point.moment is Moment.AFTER:
@@ -83,6 +90,10 @@ class Chaos(Faults):
             if point.request in (Request.SEND, Request.DELETE):
                 self._trace.count(Kind.CRASH_IN_SNAPSHOT)
             raise Crash
+        if kind is Kind.UNANSWERED:
+            self._trace.met(kind, process, point)
+            self._clock.sleep(ANSWERED_WITHIN_S + 1)
+            raise NoAnswer
         if kind is Kind.MUST_ABORT:
             self._trace.met(kind, process, point)
             raise MustAbort

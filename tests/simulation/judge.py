@@ -204,11 +204,7 @@ def check_order(found: Found) -> None:
 def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, Outcome | None]]:
     """Returns the outcomes, as far as they are decided without the rules' state (None: by the oracle)."""
     outcomes = [(a, outcome_of(world, found.number, a)) for a in found.applied]
-    events = [
-        replace(meaning(world, a), arrival_ms=a.clock_ms)
-        for a, outcome in outcomes
-        if outcome is None
-    ]
+    events = [replace(meaning(world, a), arrival_ms=a.clock_ms) for a, outcome in outcomes if outcome is None]
     until_ms = found.steps[-1].clock_after if found.steps else None
     wanted = oracle.run(world.final_rules, events, until_ms)
     published = tags_after(found.changes)

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     # at a point of a request
     CRASH = "crash"
     NO_ANSWER = "no answer"
+    UNANSWERED = "no answer for a minute"
     MUST_ABORT = "transaction aborted by the broker"
     INTERLEAVED = "others had their turn in the middle of a request"
     SLOW = "time passed in the middle of a request"

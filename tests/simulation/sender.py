@@ -114,9 +114,5 @@ class Sender:
         spoilt = {Kind.TOMBSTONE: None, Kind.GARBAGE: value[: len(value) // 2] + b"\xff", Kind.WRONG_TOPIC: value}
         return Letter(kind, event.arrival_ms, self._record(home, partition, event, spoilt[kind], at_ms))
 
-    def _record(
-        self, topic: topics.Topic, partition: int, event: Record, value: bytes | None, at_ms: int
-    ) -> Outgoing:
+    def _record(self, topic: topics.Topic, partition: int, event: Record, value: bytes | None, at_ms: int) -> Outgoing:
         return Outgoing(topic.name, partition, event.customer_id.encode(), value, timestamp_ms=at_ms)
-
-

@@ -15,6 +15,8 @@ class Trace:
         self._clock = clock
         self.counts: Counter[Kind] = Counter()
         self.lines: list[str] = []
+        self.danger = 1.0
+        """How many times more likely faults are just now, for what happens there is seldom met otherwise."""
 
     def count(self, kind: Kind, times: int = 1) -> None:
         self.counts[kind] += times

@@ -54,16 +54,18 @@ class BrokerClock(ManualClock):
 class ArchivingBroker(MemoryBroker):
     """Keeps what is cut off a journal, for the judge."""
 
-    def __init__(self, clock: ManualClock, faults: Chaos, archive: Archive, journal: str) -> None:
+    def __init__(self, clock: ManualClock, faults: Chaos, archive: Archive, journal: str, trace: Trace) -> None:
         super().__init__(clock, faults)
         self._archive = archive
         self._journal = journal
+        self._trace = trace
 
     def delete_before(self, place: TopicPartition, offset: int) -> None:
         gone = [r for r in self.partition(place).records if r.at_offset < offset]
         super().delete_before(place, offset)
         if place.topic == self._journal:
             self._archive.cut.setdefault(place, []).extend(gone)
+            self._trace.count(Kind.JOURNAL_CUT, bool(gone))
 
 
 class World:
@@ -78,10 +80,8 @@ class World:
         self.chaos = Chaos(plan, self.clock, self.trace)
         self.archive = Archive()
         self.chronicle = Chronicle(self.topics)
-        self.broker = ArchivingBroker(self.clock, self.chaos, self.archive, self.topics.journal)
-        create_topics(
-            self.broker, self.settings.kafka, "LogAppendTime" if plan.mode is Mode.LIVE else "CreateTime"
-        )
+        self.broker = ArchivingBroker(self.clock, self.chaos, self.archive, self.topics.journal, self.trace)
+        create_topics(self.broker, self.settings.kafka, "LogAppendTime" if plan.mode is Mode.LIVE else "CreateTime")
         self.sender = Sender(plan, self.broker, self.clock, self.trace)
         self.meddler = Meddler(plan, self.broker, self.topics, self.trace)
         self.members: list[Member] = []
@@ -109,6 +109,9 @@ class World:
                 self._start(name)
         while self._round < self.plan.rounds or not self.sender.done:
             self._one_round()
+        self.settle()
+        # what the dead have open is over, and all markers are written
+        self.clock.sleep(self.plan.transaction_ms / 1000 + 1)
         self.settle()
         if self.plan.follow_wall:
             self.clock.behind_ms = 0
@@ -246,8 +249,9 @@ class World:
         """Whether the journal has all records of the partition's sources."""
         journal = TopicPartition(self.topics.journal, partition)
         records = self.archive.of(journal, self.broker.partition(journal).records)
-        counted = self.chronicle.counted(partition, records)
-        ends = {s.topic: s.next for s in counted[-1].sources} if counted else {}
+        # a manifest is of an earlier moment than its place in the journal
+        steps = [r for r in self.chronicle.counted(partition, records) if r.kind != "snapshot"]
+        ends = {s.topic: s.next for s in steps[-1].sources} if steps else {}
         for place in self.topics.sources_of(partition):
             there = self.broker.partition(place).records
             if there and there[-1].at_offset >= ends.get(place.topic, 0):
@@ -260,5 +264,3 @@ class World:
             waiting = "not started" if member.tagger is None else member.tagger.why_not_ready()
             lines.append(f"  {member.name}: {waiting}")
         return "\n".join(lines)
-
-
