@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from processors.hashing import partition_of_key
 from processors.rules.clauses import clauses_of
+from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from schemas.outcomes import Outcome
 from schemas.records import Change, Current, JournalRecord
 from streams import topics as catalogue
@@ -23,7 +24,6 @@ from tests.oracle.event import Record as Meant
 from tests.oracle.oracle import OracleChange, Result, split_cause
 from tests.oracle.tagstate import fits
 from tests.properties.engine_run import seen_of
-from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from tests.simulation.chronicle import Applied
 from tests.simulation.kinds import Kind
 from tests.simulation.record import Record

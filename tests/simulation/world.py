@@ -1,8 +1,8 @@
 """One run: an installation in memory, its processes, whoever sends, and the scheduler that gives them turns.
 
 All of it is one thread. A process has its turn from the scheduler, or from within a request of another one (chaos.py),
-so that processes are interleaved at every request. Whatever is drawn is drawn from the plan's seed, and time is moved by
-hand: the same seed is the same run.
+so that processes are interleaved at every request. Whatever is drawn is drawn from the plan's seed, and time is moved
+by hand: the same seed is the same run.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ class World:
         self.settle()
         # what the dead have open is over, and all markers are written
         self.clock.sleep(self.plan.transaction_ms / 1000 + 1)
+        self.broker.tick()
         self.settle()
         if self.plan.follow_wall:
             self.clock.behind_ms = 0
