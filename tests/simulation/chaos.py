@@ -144,4 +144,4 @@ class Chaos(Faults):
         if self.others is None or self._rng.random() >= self._plan.rates.get(Kind.LATE_MARKER, 0):
             return 0
         self._trace.count(Kind.LATE_MARKER)
-        return self._rng.choice((5, 30, 200))
+        return self._rng.choice((30, 200, 1_500))

@@ -88,7 +88,7 @@ class Member:
             self._site.trace.note(self.name, f"could not close: {error!r}")
         finally:
             self.busy = False
-            self.over = True
+            self.kill()
 
     def kill(self) -> None:
         """It is gone; if it is in the middle of a turn, as soon as it is its turn again."""
