@@ -20,7 +20,7 @@ __all__ = ["Chaos"]
 
 DEEPEST: Final = 3
 """So many processes may be in the middle of something at once."""
-IN_DANGER: Final = {Request.COMMIT: 3.0, Request.SEND: 5.0, Request.DELETE: 5.0}
+IN_DANGER: Final = {Request.COMMIT: 4.0, Request.SEND: 5.0, Request.DELETE: 5.0}
 """A request that is made less often than others, or where more can go wrong, is met by more faults."""
 OPEN: Final = (Request.OFFSETS, Request.PRODUCE, Request.COMMIT)
 

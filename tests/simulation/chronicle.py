@@ -62,6 +62,17 @@ class Chronicle:
                 found.append(record)
         return found
 
+    def claims(self, partition: int, records: list[Record]) -> list[tuple[JournalRecord, JournalRecord | None]]:
+        """Each claim with the last step that counts before it."""
+        epoch, last, found = CLAIM_EPOCH, None, []
+        for offset, record in self.journal(partition, records):
+            if record.kind == "claim":
+                epoch = offset
+                found.append((record, last))
+            elif record.epoch == epoch and record.kind != "snapshot":
+                last = record
+        return found
+
     def applied(
         self, partition: int, steps: list[JournalRecord], sources: dict[TopicPartition, list[Record]]
     ) -> Iterator[Applied]:

@@ -91,14 +91,15 @@ def read(world: World, number: int) -> Found:
     place = TopicPartition(topics.journal, number)
     records = world.archive.of(place, broker.partition(place).records)
     counted = world.chronicle.counted(number, records)
-    claims = sum(record.kind == "claim" for _, record in world.chronicle.journal(number, records))
+    claims = world.chronicle.claims(number, records)
+    check_claims(claims)
     sources = {p: list(broker.partition(p).records) for p in topics.sources_of(number)}
     steps = [r for r in counted if r.kind in ("step", "changeover")]
     changes = broker.partition(TopicPartition(topics.changes, number)).records
     found = Found(
         number,
         steps,
-        ignored=len(records) - claims - len(counted),
+        ignored=len(records) - len(claims) - len(counted),
         sources=sources,
         changes=[Change.from_value(r.given_value or b"") for r in changes],
         tags=tags_of(broker.partition(TopicPartition(topics.current, number)).records),
@@ -143,6 +144,14 @@ def check_steps(found: Found) -> None:
     check(numbers == list(range(1, len(numbers) + 1)), f"partition {found.number} has the steps {numbers}")
     epochs = [step.epoch for step in found.steps]
     check(epochs == sorted(epochs), f"partition {found.number} has the epochs {epochs}")
+
+
+def check_claims(claims: Iterable[tuple[JournalRecord, JournalRecord | None]]) -> None:
+    """Whoever takes a partition finds the group's offsets where the journal ends: a claim says what it found."""
+    for claim, last in claims:
+        found = {s.topic: s.next for s in claim.sources}
+        wanted = dict.fromkeys(found, 0) if last is None else {s.topic: s.next for s in last.sources}
+        check(found == wanted, f"a claim found the group at {found}, the journal at {wanted}")
 
 
 def check_everything_is_read_once(found: Found) -> None:

@@ -110,7 +110,7 @@ def rules_of(number: int) -> RuleSet:
 AT_POINTS: Final = {
     Kind.CRASH: 0.003,
     Kind.NO_ANSWER: 0.01,
-    Kind.UNANSWERED: 0.0007,
+    Kind.UNANSWERED: 0.001,
     Kind.MUST_ABORT: 0.02,
     Kind.INTERLEAVED: 0.04,
     Kind.SLOW: 0.002,

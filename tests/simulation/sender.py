@@ -24,7 +24,9 @@ SENDER: Final = "sender"
 """Its name among the processes."""
 BURST_MOST: Final = 9
 NO_EVENT_PERCENT: Final = 4
-BEHIND_MOST_MS: Final = 4_000
+BEHIND: Final = {Mode.BEFORE: 0.15, Mode.LIVE: 0.0, Mode.BEHIND: 0.5}
+"""How likely an event has an earlier time than the one before it."""
+BEHIND_MOST_MS: Final = (4_000, 86_400_000)
 SOON_MS: Final = 1_500
 """So far the clock may be moved while others are in the middle of something."""
 
@@ -92,8 +94,8 @@ class Sender:
         value = payload(event)
         self.meanings[value] = event
         at_ms = event.arrival_ms
-        if plan.mode is Mode.BEHIND and self._rng.random() < 0.5:
-            at_ms -= self._rng.randint(0, BEHIND_MOST_MS)
+        if self._rng.random() < BEHIND[plan.mode]:
+            at_ms -= self._rng.randint(0, self._rng.choice(BEHIND_MOST_MS))
         home = home_of(event)
         kind = Kind.COMMAND if isinstance(event, Command) else Kind.EVENT
         partition = partition_of_key(event.customer_id.encode(), plan.partitions)

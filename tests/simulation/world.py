@@ -219,7 +219,7 @@ class World:
         self.chaos.others = None
         self._round = self.plan.rounds
         for turn in range(QUIET_TURNS):
-            if turn % 8 == 0:
+            if turn % 8 == 0 or not self.members:
                 self._complete()
                 if self._is_settled():
                     return
