@@ -123,7 +123,9 @@ def recover(
         recovered.manifests = [e.record.manifest for e in manifests if e.offset <= base.offset if e.record.manifest]
         lost = _check_reach(log, work, committed, accept_loss)
     else:
-        first = (steps or manifests)[0].record
+        # a manifest is of an earlier moment than its place in the journal: without steps, only the newest is where the
+        # journal ends
+        first = (steps or manifests[-1:])[0].record
         origin = (manifests or steps)[0].record
         for source in work.sources:
             source.origin = _first_of(origin, source.place.topic, source.next)

@@ -141,10 +141,10 @@ def step(site: Installation, work: Work, clock_ms: int = 0, budget: int = UNLIMI
     return stamp
 
 
-def snapshot(site: Installation, work: Work, journal_next: int, saved: Saved) -> JournalRecord:
+def snapshot(site: Installation, work: Work, journal_next: int, saved: Saved, kept: int = 2) -> JournalRecord:
     """Write a snapshot of the work as it is, whole. Returns its manifest's record."""
     saved.wanted = True
-    writer = Snapshots(site.log, TOPICS, ManualClock(), 1e9, 2)
+    writer = Snapshots(site.log, TOPICS, ManualClock(), 1e9, kept)
     while saved.wanted or writer.busy:
         writer.turn([Written(work, journal_next, saved)])
     return journal(site)[-1]

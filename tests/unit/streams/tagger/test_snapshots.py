@@ -9,7 +9,8 @@ import pytest
 
 from schemas.errors import StateError
 from schemas.records import JournalRecord
-from streams.tagger.snapshots import Saved
+from streams.clock import ManualClock
+from streams.tagger.snapshots import Saved, Snapshots, Written
 from streams.tagger.work import Work
 from tests.unit.streams.tagger.taking import (
     BROWSE,
@@ -18,6 +19,7 @@ from tests.unit.streams.tagger.taking import (
     RECENT,
     SNAPSHOTS,
     START_MS,
+    TOPICS,
     VISITED,
     Installation,
     changes,
@@ -174,6 +176,25 @@ def test_other_rules_cannot_use_the_snapshot(site: Installation) -> None:
     told = len(changes(site))
     assert same(taken(site, VISITED).work, again.work)
     assert len(changes(site)) == told
+
+
+def test_where_no_step_is_left_in_the_journal_the_newest_manifest_says_how_far_it_went(site: Installation) -> None:
+    work, saved = taken(site, RECENT).work, Saved(0.0, wanted=True)
+    send(site, "c0", START_MS)
+    stamp = step(site, work)
+    slow = Snapshots(site.log, TOPICS, ManualClock(), 1e9, 1)
+    slow.turn([Written(work, stamp.offset + 1, saved)])
+    # the manifest of what was copied before this step comes behind it, and stays when the step is cut off
+    send(site, "c1", START_MS + MINUTE_MS)
+    stamp = step(site, work)
+    while slow.busy:
+        slow.turn([])
+    snapshot(site, work, stamp.offset + 1, saved, kept=1)
+    assert [(r.kind, r.step) for r in journal(site)] == [("snapshot", 1), ("snapshot", 2)]
+    again = taken(site, VISITED).work
+    assert again.offsets() == work.offsets()
+    assert again.number == work.number + 1, "one backfill"
+    assert again.tags_by_customer() == {f"c{n}": {"t0": True} for n in range(2)}
 
 
 def test_a_step_that_is_missing_in_the_journal_is_an_error(site: Installation) -> None:
