@@ -25,6 +25,7 @@ from unittest import mock
 from processors.rules.compile import compile_rules
 from processors.rules.program import Program
 from processors.rules.tree import RuleSet
+from tests.simulation.calm import compare_with_calm, is_comparable
 from tests.simulation.judge import judge
 from tests.simulation.kinds import Kind
 from tests.simulation.plan import draw
@@ -33,6 +34,10 @@ from tests.simulation.watch import watching
 from tests.simulation.world import World
 
 __all__ = ["Failure", "prepared", "run_seed", "run_seeds"]
+
+
+COMPARED: Final = 3
+"""Every so manyth run is made once more without faults, where that must come to the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ def run_seed(seed: int, counts: Counter[Kind] | None = None) -> Failure | None:
         with watching(world.trace):
             world.run()
             judge(world)
+        if seed % COMPARED == 0 and is_comparable(world):
+            compare_with_calm(world)
     except Exception as error:
         return Failure(seed, f"{type(error).__name__}: {error}", world.trace, traceback.format_exc())
     finally:
@@ -118,9 +125,12 @@ def replay(seed: int) -> int:
     world = World(draw(seed))
     plan, text = world.plan, None
     try:
-        with prepared(), watching(world.trace):
-            world.run()
-            judge(world)
+        with prepared():
+            with watching(world.trace):
+                world.run()
+                judge(world)
+            if is_comparable(world):
+                compare_with_calm(world)
     except Exception:
         text = traceback.format_exc()
     print("\n".join(world.trace.lines))
