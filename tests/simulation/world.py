@@ -84,7 +84,7 @@ class World:
         self.broker = ArchivingBroker(self.clock, self.chaos, self.archive, self.topics.journal, self.trace)
         create_topics(self.broker, self.settings.kafka, "LogAppendTime" if plan.mode is Mode.LIVE else "CreateTime")
         self.sender = Sender(plan, self.broker, self.clock, self.trace)
-        self.meddler = Meddler(plan, self.broker, self.topics, self.trace)
+        self.meddler = Meddler(plan, self.broker, self.topics, self.chronicle, self.trace)
         self.members: list[Member] = []
         """Those that are not over; two of a name, where a successor was started too early."""
         self.stack: list[Member] = []
