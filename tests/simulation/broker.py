@@ -64,6 +64,10 @@ class MemoryBroker:
         for number in range(partitions):
             self._partitions[TopicPartition(topic, number)] = PartitionLog()
 
+    def take_over(self, place: TopicPartition, partition: PartitionLog) -> None:
+        """Have this as the partition, with all that is in it."""
+        self._partitions[place] = partition
+
     def partition(self, place: TopicPartition) -> PartitionLog:
         return self._partitions[place]
 

@@ -64,7 +64,8 @@ class Chronicle:
 
     def claims(self, partition: int, records: list[Record]) -> list[tuple[JournalRecord, JournalRecord | None]]:
         """Each claim with the last step that counts before it."""
-        epoch, last, found = CLAIM_EPOCH, None, []
+        epoch, last = CLAIM_EPOCH, None
+        found: list[tuple[JournalRecord, JournalRecord | None]] = []
         for offset, record in self.journal(partition, records):
             if record.kind == "claim":
                 epoch = offset

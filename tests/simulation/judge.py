@@ -117,7 +117,7 @@ def tags_of(current: Iterable[Record]) -> Tags:
     for record in current:
         customer = Current.from_value(record.given_value or b"")
         if not customer.is_clock:
-            found[customer.customer_id] = {t.tag: t.value for t in customer.tags}  # type: ignore[misc]
+            found[customer.customer_id] = {t.tag: t.value for t in customer.tags}
     return {customer: tags for customer, tags in found.items() if tags}
 
 
@@ -132,7 +132,7 @@ def tags_after(changes: Iterable[Change]) -> Tags:
         if change.after is None:
             del held[change.tag]
         else:
-            held[change.tag] = change.after  # type: ignore[assignment]
+            held[change.tag] = change.after
     return {customer: held for customer, held in tags.items() if held}
 
 

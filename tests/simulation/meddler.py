@@ -11,6 +11,7 @@ from schemas.records import CLAIM_EPOCH, JournalRecord, Manifest
 from streams.log import Outgoing, TopicPartition
 from streams.tagger.topics import Topics
 from tests.simulation.broker import MemoryBroker
+from tests.simulation.chronicle import Chronicle
 from tests.simulation.kinds import Kind
 from tests.simulation.plan import Plan
 from tests.simulation.trace import Trace
@@ -23,12 +24,13 @@ WHO: Final = "meddler"
 class Meddler:
     """Each act is done if it can be, and if the plan's judge can bear it."""
 
-    def __init__(self, plan: Plan, broker: MemoryBroker, topics: Topics, trace: Trace) -> None:
+    def __init__(self, plan: Plan, broker: MemoryBroker, topics: Topics, chronicle: Chronicle, trace: Trace) -> None:
         self.strays = 0
         """Records of older epochs that were put into journals."""
         self._plan = plan
         self._broker = broker
         self._topics = topics
+        self._chronicle = chronicle
         self._trace = trace
         self._rng = random.Random(f"meddler {plan.seed}")
         self._damaged: set[tuple[int, int]] = set()
@@ -50,7 +52,7 @@ class Meddler:
 
     def _journal(self, partition: int) -> list[tuple[int, JournalRecord]]:
         records = self._broker.partition(TopicPartition(self._topics.journal, partition)).records
-        return [(r.at_offset, JournalRecord.from_value(r.given_value or b"")) for r in records]
+        return self._chronicle.journal(partition, records)
 
     def _damage(self, partition: int) -> bool:
         """A byte of a chunk of the newest snapshot; where no other way is left, not of two in a row."""

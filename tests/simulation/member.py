@@ -41,11 +41,15 @@ class Site(Protocol):
     """What a member needs of the world around it."""
 
     plan: Plan
-    broker: MemoryBroker
-    clock: ManualClock
     trace: Trace
     settings: Settings
     topics: Topics
+
+    @property
+    def broker(self) -> MemoryBroker: ...
+
+    @property
+    def clock(self) -> ManualClock: ...
 
 
 class Member:

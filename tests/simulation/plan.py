@@ -162,7 +162,7 @@ def draw(seed: int) -> Plan:
         transaction_ms=rng.choice((2_000, 6_000)),
         # where the clock jumps from event to event everybody would be thrown out each time
         max_poll_ms=rng.choice((8_000, 1 << 50)) if mode is Mode.BEFORE else 1 << 50,
-        rounds=rng.choice((30, 60, 90)),
+        rounds=rng.choice((20, 40, 70)),
         rates=_rates(rng),
     )
 

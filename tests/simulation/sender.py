@@ -69,6 +69,10 @@ class Sender:
         """The latest arrival that is planned."""
         return max(letter.at_ms for letter in self._letters)
 
+    def leave_it(self) -> None:
+        """Send nothing: the events are there already."""
+        self._next = len(self._letters)
+
     def turn(self, alone: bool) -> None:
         """A burst. `alone`: nobody is in the middle of anything, so that the clock may go on to the next event."""
         for _ in range(self._rng.randint(1, BURST_MOST)):

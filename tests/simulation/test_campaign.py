@@ -19,8 +19,8 @@ from tests.simulation.kinds import Kind
 
 ROOT: Final = Path(__file__).parents[2]
 BLOCKS: Final = 8
-SEEDS: Final = int(os.environ.get("SIMULATION_SEEDS", 320))
-"""Some 25 s on one core."""
+SEEDS: Final = int(os.environ.get("SIMULATION_SEEDS", 400))
+"""Some 25 s on one core. For a long campaign see campaign.py."""
 MEETING: Final = range(100_000, 100_400)
 """Within so many runs everything must have been met; mostly half of them do."""
 

@@ -21,8 +21,10 @@ from schemas.errors import KafkaError
 from schemas.records import JournalRecord, Manifest, SourceRange
 from streams.log import Log, Stamp, TopicPartition, Transaction
 from streams.tagger import backfill, journal, loop, recovery, restore, snapshots
+from streams.tagger.fold import fold as whole_fold
 from streams.tagger.journal import Entry
 from streams.tagger.loop import Tagger
+from streams.tagger.rebuild import rebuild as whole_rebuild
 from streams.tagger.recovery import Recovered
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
@@ -91,7 +93,7 @@ def remembered_ids_lost_on_restore(patch: pytest.MonkeyPatch) -> None:
 
 
 def first_step_behind_a_snapshot_left_out(patch: pytest.MonkeyPatch) -> None:
-    fold = recovery.fold
+    fold = whole_fold
 
     def mutant(log: Log, work: Work, entries: Sequence[Entry], compare: bool) -> Iterator[None]:
         steps = [e for e in entries if e.record.kind == "step"]
@@ -118,7 +120,7 @@ def records_of_zombies_believed(patch: pytest.MonkeyPatch) -> None:
 
 
 def changes_numbered_anew(patch: pytest.MonkeyPatch) -> None:
-    recover = loop.recover
+    recover = recovery.recover
 
     def mutant(log: Log, topics: Topics, recovered: Recovered, **more: Any) -> Iterator[None]:
         yield from recover(log, topics, recovered, **more)
@@ -196,7 +198,7 @@ def unknown_outcome_sent_again(patch: pytest.MonkeyPatch) -> None:
 
 def rebuilt_without_the_last_events(patch: pytest.MonkeyPatch) -> None:
     """As far as the journal goes, less one."""
-    rebuild = recovery.rebuild
+    rebuild = whole_rebuild
 
     def mutant(log: Log, work: Work, until: dict[str, int], clock: int) -> Iterator[None]:
         yield from rebuild(log, work, {topic: max(0, end - 1) for topic, end in until.items()}, clock)

@@ -56,7 +56,7 @@ def watching(trace: Trace) -> Iterator[None]:
 
 def _wrapped(trace: Trace) -> list[tuple[object, str, Callable[..., Any]]]:
     """Functions of the product, each of which tells that it was called."""
-    is_as_it_was, write, whole = recovery._is_as_it_was, backfill._write, loop.backfill
+    is_as_it_was, write, whole = recovery._is_as_it_was, backfill._write, backfill.backfill
 
     def judging_kept(*given: Any) -> bool:
         same = is_as_it_was(*given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from typing import Final
+from unittest import mock
 
 from processors.rules.tree import RuleSet
 from streams.clock import ManualClock
@@ -83,7 +84,7 @@ class World:
         self.broker = ArchivingBroker(self.clock, self.chaos, self.archive, self.topics.journal, self.trace)
         create_topics(self.broker, self.settings.kafka, "LogAppendTime" if plan.mode is Mode.LIVE else "CreateTime")
         self.sender = Sender(plan, self.broker, self.clock, self.trace)
-        self.meddler = Meddler(plan, self.broker, self.topics, self.trace)
+        self.meddler = Meddler(plan, self.broker, self.topics, self.chronicle, self.trace)
         self.members: list[Member] = []
         """Those that are not over; two of a name, where a successor was started too early."""
         self.stack: list[Member] = []
@@ -99,6 +100,21 @@ class World:
 
     def run(self) -> None:
         """To the very end. Raises what is wrong with the product, NotCaughtUp among it."""
+        with mock.patch("streams.tagger.loop.FETCH_MOST", self.plan.fetch_most):
+            self._go_wrong()
+            self.settle()
+            # what the dead have open is over, and all markers are written
+            self.clock.sleep(self.plan.transaction_ms / 1000 + 1)
+            self.broker.tick()
+            self.settle()
+            if self.plan.follow_wall:
+                self.clock.behind_ms = 0
+                for _ in range(2):
+                    self.clock.sleep(self._rng.choice(LEAPS_MS) / 1000 + 1)
+                    self.settle()
+
+    def _go_wrong(self) -> None:
+        """All that is planned."""
         self.chaos.others = self
         if self.plan.mode is Mode.BEFORE:
             self.clock.sleep((self.sender.last_ms - START_MS) / 1000)
@@ -109,16 +125,6 @@ class World:
                 self._start(name)
         while self._round < self.plan.rounds or not self.sender.done:
             self._one_round()
-        self.settle()
-        # what the dead have open is over, and all markers are written
-        self.clock.sleep(self.plan.transaction_ms / 1000 + 1)
-        self.broker.tick()
-        self.settle()
-        if self.plan.follow_wall:
-            self.clock.behind_ms = 0
-            for _ in range(2):
-                self.clock.sleep(self._rng.choice(LEAPS_MS) / 1000 + 1)
-                self.settle()
 
     def _names(self) -> list[str]:
         return [f"tagger-{n}" for n in range(self.plan.members)]
