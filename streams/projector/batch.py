@@ -91,6 +91,9 @@ def build_batch(partition: int, records: Sequence[Record]) -> Batch:
         except EventError as error:
             unreadable.append((offset, error))
             continue
+        if key == _CLOCK_KEY and tags.clock_ms == 0:
+            # the claim's: whoever has just taken the partition does not know yet how far it has come
+            continue
         if key == _CLOCK_KEY:
             told = PartitionClock(tags.epoch, tags.clock_ms)
             clock = told if clock is None else max(clock, told)

@@ -90,3 +90,8 @@ def test_however_records_are_cut_into_batches_redis_comes_to_the_same(
 def test_chunks_hold_each_customer_once(count: int) -> None:
     chunks = build_batch(0, records(*[(f"c{n}", current(f"c{n}", n, {})) for n in range(count)])).chunks
     assert sorted(c for chunk in chunks for c in chunk.customers) == sorted(f"c{n}".encode() for n in range(count))
+
+
+def test_the_clock_of_a_claim_is_not_known_yet_and_leaves_the_one_that_was_told_before() -> None:
+    claim = (5_000, CLOCK_KEY.encode(), current(CLOCK_KEY, 0, {}, clock=0))
+    assert [chunk.clock for chunk in build_batch(0, [claim]).chunks] == [None]
