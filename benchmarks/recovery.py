@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.data import Generator
 from benchmarks.journal import Entry, Journal
 from benchmarks.stand import PARTITIONS, STARTS_WITHIN_S, Metrics, Role, Stand, until
 from benchmarks.throughput import done, total, while_running
@@ -16,11 +15,8 @@ from streams.local.server import Say
 
 __all__ = ["recovery"]
 
-FIRST_MS: Final = 1_760_000_000_000
-LENGTH_MS: Final = 120 * 86_400_000
 SNAPSHOT_EVERY_S: Final = 10
 NEVER_S: Final = 86_400
-SENT_WITHIN_S: Final = 600.0
 DONE_WITHIN_S: Final = 900.0
 ONE: Final = {"KAFKA__INSTANCE_ID": "one"}
 OTHER: Final = {"KAFKA__INSTANCE_ID": "other"}
@@ -38,13 +34,12 @@ def recovery(bootstrap: str, run_dir: Path, rules: Path, events: int, customers:
 
 def _from_snapshot(bootstrap: str, run_dir: Path, rules: Path, events: int, customers: int, say: Say) -> dict[str, Any]:
     with Stand(bootstrap, "snapshot", run_dir, rules) as stand:
-        _load(stand, "snapshot", events, customers, say)
+        say(f"snapshot: loading {events:,} events")
+        stand.load(events, customers)
         journal = Journal(stand.kafka)
         settings = {"CLOCK__FOLLOW_WALL": "false", "TAGGER__SNAPSHOT_INTERVAL_S": str(SNAPSHOT_EVERY_S), **ONE}
         try:
-            tagger = stand.start("tagger", **settings)
-            say(f"snapshot: tagging {events:,} events")
-            until(while_running(tagger, lambda: done(journal, events)), DONE_WITHIN_S, "all was applied", 0)
+            tagger = _tagged(stand, "snapshot", journal, events, settings, say)
             say("snapshot: waiting until each partition has one")
             until(while_running(tagger, lambda: _all_saved(journal)), DONE_WITHIN_S, "each has a snapshot", 0)
             metrics = tagger.metrics()
@@ -74,13 +69,12 @@ def _from_snapshot(bootstrap: str, run_dir: Path, rules: Path, events: int, cust
 
 def _from_journal(bootstrap: str, run_dir: Path, rules: Path, say: Say) -> dict[str, Any]:
     with Stand(bootstrap, "fold", run_dir, rules) as stand:
-        _load(stand, "fold", FOLDED_EVENTS, FOLDED_CUSTOMERS, say)
+        say(f"fold: loading {FOLDED_EVENTS:,} events")
+        stand.load(FOLDED_EVENTS, FOLDED_CUSTOMERS)
         journal = Journal(stand.kafka)
         settings = {"CLOCK__FOLLOW_WALL": "false", "TAGGER__SNAPSHOT_INTERVAL_S": str(NEVER_S), **ONE}
         try:
-            tagger = stand.start("tagger", **settings)
-            say(f"fold: tagging {FOLDED_EVENTS:,} events")
-            until(while_running(tagger, lambda: done(journal, FOLDED_EVENTS)), DONE_WITHIN_S, "all was applied", 0)
+            tagger = _tagged(stand, "fold", journal, FOLDED_EVENTS, settings, say)
             rate = _rate(journal.steps)
             say("fold: killed, and started again")
             again = _killed_and_started_again(stand, tagger, settings)
@@ -132,14 +126,12 @@ def _partitions_running(tagger: Role) -> int:
     )
 
 
-def _load(stand: Stand, name: str, events: int, customers: int, say: Say) -> None:
-    stand.create_topics("CreateTime")
-    say(f"{name}: loading {events:,} events")
-    producer = stand.producer(linger_ms=20)
-    for block in Generator(customers).spread(events, FIRST_MS, LENGTH_MS):
-        stand.send(producer, block, stamped=True)
-    left = producer.flush(SENT_WITHIN_S)
-    assert left == 0, f"{left} events were not written"
+def _tagged(stand: Stand, name: str, journal: Journal, events: int, settings: dict[str, str], say: Say) -> Role:
+    """A tagger that has applied all events."""
+    tagger = stand.start("tagger", **settings)
+    say(f"{name}: tagging {events:,} events")
+    until(while_running(tagger, partial(done, journal, events)), DONE_WITHIN_S, "all was applied", 0)
+    return tagger
 
 
 def _all_saved(journal: Journal) -> bool:

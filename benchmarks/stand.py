@@ -13,7 +13,7 @@ from typing import Final
 from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.data import TYPES, Event
+from benchmarks.data import TYPES, Event, Generator
 from schemas.errors import ConfigError
 from streams import topics
 from streams.clock import SystemClock
@@ -29,6 +29,10 @@ PARTITIONS: Final = 4
 STARTS_WITHIN_S: Final = 120.0
 """Some seconds; a minute if the engine has to be compiled first."""
 STOPS_WITHIN_S: Final = 30.0
+FIRST_MS: Final = 1_760_000_000_000
+LENGTH_MS: Final = 120 * 86_400_000
+"""When the events of a history begin, and how long it is."""
+SENT_WITHIN_S: Final = 600.0
 
 Metrics = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 """A scrape: by name and sorted labels."""
@@ -116,6 +120,15 @@ class Stand:
         topics.create_missing(
             topics.admin_client(self.kafka), self.kafka, SystemClock(), event_timestamps=event_timestamps
         )
+
+    def load(self, events: int, customers: int) -> None:
+        """Create the topics, and write a history of TagBench-1's events."""
+        self.create_topics("CreateTime")
+        producer = self.producer(linger_ms=20)
+        for block in Generator(customers).spread(events, FIRST_MS, LENGTH_MS):
+            self.send(producer, block, stamped=True)
+        left = producer.flush(SENT_WITHIN_S)
+        assert left == 0, f"{left} events were not written"
 
     def start(self, role: str, *flags: str, **settings: str) -> Role:
         """`tagstream ROLE FLAGS` with settings as variables without `TAGSTREAM_`, defaults for all others."""

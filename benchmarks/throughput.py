@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.data import Generator
 from benchmarks.journal import Journal
 from benchmarks.processes import Process
 from benchmarks.stand import STARTS_WITHIN_S, Metrics, Role, Stand, until
@@ -16,10 +15,7 @@ from streams.settings import TaggerSettings
 
 __all__ = ["done", "throughput", "total", "while_running"]
 
-FIRST_MS: Final = 1_760_000_000_000
-LENGTH_MS: Final = 120 * 86_400_000
 WARM_UP_EVENTS: Final = 50_000
-SENT_WITHIN_S: Final = 300.0
 DONE_WITHIN_S: Final = 600.0
 US: Final = 1e6
 NS: Final = 1e9
@@ -36,13 +32,8 @@ def _run(
     bootstrap: str, run_dir: Path, name: str, rules: Path, events: int, customers: int, say: Say
 ) -> dict[str, Any]:
     with Stand(bootstrap, name, run_dir, rules) as stand:
-        stand.create_topics("CreateTime")
         say(f"{name}: loading {events:,} events")
-        producer = stand.producer(linger_ms=20)
-        for block in Generator(customers).spread(events, FIRST_MS, LENGTH_MS):
-            stand.send(producer, block, stamped=True)
-        left = producer.flush(SENT_WITHIN_S)
-        assert left == 0, f"{left} events were not written"
+        stand.load(events, customers)
         say(f"{name}: tagging them")
         journal = Journal(stand.kafka)
         broker = Process.of_broker()

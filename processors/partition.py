@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from processors.rules import program as G
 from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
-from processors.snapshot import copy_of
+from processors.snapshot import copy_of, program_hash
 from processors.state import State, make_room, new_state, remember_ids, state_of
 from schemas.outcomes import Outcome
 
@@ -193,6 +194,11 @@ class Partition:
     def state(self) -> State:
         """The arrays, for those who encode or snapshot them."""
         return self._state
+
+    @cached_property
+    def program_hash(self) -> int:
+        """Of the compiled rules: a copied state means something under the very same ones only."""
+        return program_hash(self.program)
 
     @property
     def words(self) -> int:

@@ -114,29 +114,22 @@ def recover(
         return
     base = yield from restore(log, topics, work, entries)
     rebuilt = base is None and log.extent(journal)[0] > 0
-    if base is not None and base.record.manifest is not None:
-        next_offset = base.record.manifest.journal_next
-        # a backfill's records may stand between the claim and the first step, and are in the state
-        entries = [
-            e for e in entries if e.offset >= next_offset if e.record.step > work.number or e.record.kind == "claim"
-        ]
+    if base is not None:
         recovered.manifests = [e.record.manifest for e in manifests if e.offset <= base.offset if e.record.manifest]
         lost = _check_reach(log, work, committed, accept_loss)
     else:
         # a manifest is of an earlier moment than its place in the journal: without steps, only the newest is where the
         # journal ends
         first = (steps or manifests[-1:])[0].record
-        origin = (manifests or steps)[0].record
-        for source in work.sources:
-            source.origin = _first_of(origin, source.place.topic, source.next)
-            source.next = source.origin if rebuilt else _first_of(first, source.place.topic, source.next)
+        _go_to_the_beginning(work, (manifests or steps)[0].record, first, rebuilt)
         lost = _check_reach(log, work, committed, accept_loss)
         if rebuilt:
             _LOG.warning("journal.cut_and_no_snapshot", partition=work.partition, from_step=first.step)
             until = {s.topic: s.first if first.manifest is None else s.next for s in first.sources}
             yield from rebuild(log, work, until, first.clock_before)
         work.number = first.step - (first.manifest is None)
-        entries = [e for e in entries if e.record.step > work.number or e.record.kind == "claim"]
+    # what stands behind the state's own step; also of a backfill, whose records stand between a claim and a first step
+    entries = [e for e in entries if e.record.step > work.number or e.record.kind == "claim"]
     as_it_was = not rebuilt and not lost
     yield from fold(log, work, entries, compare=as_it_was)
     steps = [e for e in entries if e.record.kind in ("step", "changeover")]
@@ -166,6 +159,13 @@ def _take_up(recovered: Recovered, kept: Work) -> None:
     for source in kept.sources:
         source.go_to(source.next, source.applied_arrival)
     recovered.work = kept
+
+
+def _go_to_the_beginning(work: Work, origin: JournalRecord, first: JournalRecord, rebuilt: bool) -> None:
+    """Without a snapshot: where the journal's first step begins, or, if the journal is cut, the partition's state."""
+    for source in work.sources:
+        source.origin = _first_of(origin, source.place.topic, source.next)
+        source.next = source.origin if rebuilt else _first_of(first, source.place.topic, source.next)
 
 
 def _first_of(record: JournalRecord, topic: str, otherwise: int) -> int:

@@ -9,7 +9,7 @@ import structlog
 
 from processors.partition import ENGINE_VERSION
 from processors.rules.program import I64
-from processors.snapshot import FORMAT, Filling, program_hash
+from processors.snapshot import FORMAT, Filling
 from schemas.records import JournalRecord, Manifest
 from streams import metrics
 from streams.log import Log, TopicPartition
@@ -55,7 +55,7 @@ def _unusable(work: Work, record: JournalRecord, manifest: Manifest) -> str | No
     """Why the words would mean something else here, if they would."""
     if (manifest.format, record.engine_version) != (FORMAT, ENGINE_VERSION):
         return "other_format"
-    if (record.rule_version, manifest.program) != (work.rule_set.version, program_hash(work.engine.program)):
+    if (record.rule_version, manifest.program) != (work.rule_set.version, work.engine.program_hash):
         return "other_rules"
     return None
 

@@ -17,7 +17,7 @@ import structlog
 
 from processors.partition import ENGINE_VERSION
 from processors.rules.program import I64
-from processors.snapshot import FORMAT, checksum, chunk, chunk_count, program_hash
+from processors.snapshot import FORMAT, checksum, chunk, chunk_count
 from schemas.errors import KafkaError
 from schemas.outcomes import Outcome
 from schemas.records import JournalRecord, Manifest, SourceRange
@@ -91,7 +91,7 @@ class _Copy:
         """The record that says where the snapshot is."""
         manifest = Manifest(
             format=FORMAT,
-            program=program_hash(self.work.engine.program),
+            program=self.work.engine.program_hash,
             words=self.words.size,
             checksums=tuple(self.checksums),
             first=min(stamp.offset for stamp in self.stamps),
