@@ -41,16 +41,18 @@ class Changeover:
     def __init__(
         self, log: Log, topics: Topics, old: Work, rules: Compiled, *, stamp: Stamp, saved: Saved, now_ms: int
     ) -> None:
-        """`stamp`: of the partition's last record in the journal; `saved`: its snapshots so far; `now_ms` is stamped on
+        """`stamp`: of the partition's last step in the journal; `saved`: its snapshots so far; `now_ms` is stamped on
         the changes."""
         self.work = old.under(rules)
         self.stamp = stamp
         """Of the last record in the journal."""
-        self.saved = Saved(saved.since_s, list(saved.manifests), offset=saved.offset)
+        self.saved = saved
         self.stands_still = False
         """The old work may not be stepped for now."""
         self.waits = False
         """There is nothing to do until the snapshot is written further."""
+        self.saves = False
+        """From here on a snapshot of the old state is of no use."""
         self._log = log
         self._topics = topics
         self._old = old
@@ -114,12 +116,9 @@ class Changeover:
         self.stands_still = False
 
     def _save(self, follower: Fold) -> Iterator[None]:
-        """Until a snapshot of the new state is written; one that fails is begun again."""
-        known, since_s = self.saved.manifests[-1:], self.saved.since_s
-        self.saved.wanted = True
-        while self.saved.manifests[-1:] == known:
-            if self.saved.since_s != since_s:
-                since_s, self.saved.wanted = self.saved.since_s, True
+        """Until a snapshot of the new state is written."""
+        self.saves = self.saved.wanted = True
+        while self.saved.work is not self.work:
             self.waits = True
             yield
             self.waits = False

@@ -16,7 +16,7 @@ from schemas.records import CLAIM_EPOCH, JournalRecord
 from streams.log import Log, Message, TopicPartition
 from streams.tagger.patient_reader import PatientReader, Silence
 
-__all__ = ["BESIDE", "DONE", "Entry", "counted", "is_published", "journal_record", "read_journal"]
+__all__ = ["BESIDE", "DONE", "Entry", "counted", "in_order_of_steps", "is_published", "journal_record", "read_journal"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -60,16 +60,20 @@ def counted(entries: Iterable[Entry]) -> list[Entry]:
     return kept
 
 
+def in_order_of_steps(entries: Iterable[Entry]) -> list[JournalRecord]:
+    """All but the claims. A manifest, of an earlier moment than its place in the journal, comes behind its step."""
+    records = [e.record for e in entries if e.record.kind != "claim"]
+    return sorted(records, key=lambda record: record.step)
+
+
 def is_published(entries: Iterable[Entry], version: str) -> bool:
     """Whether, as of the last of these entries, all that is published is by the rules of this version."""
     whole = coming = None
-    for _, record in entries:
+    for record in in_order_of_steps(entries):
         note = record.note or ""
-        if record.kind == "claim" or note == BESIDE:
-            continue
         if record.kind == "changeover":
             whole, coming = (record.rule_version, None) if note.startswith(DONE) else (whole, record.rule_version)
-        elif record.rule_version != coming:
+        elif note != BESIDE and record.rule_version != coming:
             whole, coming = record.rule_version, None
     return whole == version and coming is None
 

@@ -236,8 +236,10 @@ class Tagger:
 
     def _to_snapshot(self) -> list[Written]:
         """What can be copied."""
-        running = [Written(r.work, r.stamp.offset + 1, r.saved) for r in self._running.values()]
-        return running if self._changing is None else running + self._changing.to_snapshot()
+        changing = self._changing
+        saves = changing.work.partition if changing is not None and changing.saves else None
+        found = [Written(r.work, r.stamp.offset + 1, r.saved) for p, r in self._running.items() if p != saves]
+        return found if changing is None else found + changing.to_snapshot()
 
     def _fetch(self) -> None:
         waiting = any(ready(r.work.sources) != [0] * len(r.work.sources) for r in self._running.values())

@@ -29,7 +29,7 @@ from schemas.records import CLAIM_EPOCH, CLOCK_KEY, Current, JournalRecord, Mani
 from streams.log import Log, Outgoing, Stamp, TopicPartition, Transaction
 from streams.tagger.fold import fold
 from streams.tagger.from_events import begin_with_events, check_reach
-from streams.tagger.journal import Entry, is_published, read_journal
+from streams.tagger.journal import Entry, in_order_of_steps, is_published, read_journal
 from streams.tagger.published import read_current
 from streams.tagger.restore import restore
 from streams.tagger.rules import Compiled
@@ -152,7 +152,7 @@ def _under_the_rules_of(
 ) -> Work:
     """The partition's work, under the rules that its journal ends with if they are known: what other ones say is made
     beside it, once it runs (changeover.py)."""
-    version = next(e.record.rule_version for e in reversed(entries) if e.record.kind != "claim")
+    version = in_order_of_steps(entries)[-1].rule_version
     if version != recovered.work.rule_set.version:
         rules = rules_of(version)
         if rules is not None:

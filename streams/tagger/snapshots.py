@@ -53,7 +53,9 @@ class Saved:
     records: int = 0
     """Applied since."""
     offset: int = -1
-    """In the journal, of the manifest that was written last; -1: none since the partition was taken."""
+    """In the journal, of the newest one's manifest; -1: none was written since the partition was taken."""
+    work: Work | None = None
+    """Whose state that is."""
     wanted: bool = False
     """At once: the state could not be had from a snapshot, or not cheaply."""
 
@@ -85,6 +87,7 @@ class _Copy:
     """The manifest, but for what is known only when all chunks are written."""
     journal_next: int
     arrivals: tuple[int, ...]
+    wanted: bool
     checksums: list[int] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     stamps: list[Stamp] = field(default_factory=list)
@@ -145,10 +148,10 @@ class Snapshots:
             while copy.sendings and copy.sendings[0].done():
                 copy.stamps += copy.sendings.pop(0).stamps
         except NotSent as error:
-            # nothing but the snapshot is lost; the next one comes after the interval
+            # nothing but the snapshot is lost; the next one comes after the interval, or at once if this was so urgent
             _LOG.warning("snapshot.not_written", partition=copy.work.partition, error=str(error))
             metrics.SNAPSHOTS.labels("failed").inc()
-            copy.saved.since_s = self._clock.monotonic_s()
+            copy.saved.since_s, copy.saved.wanted = self._clock.monotonic_s(), copy.wanted
             self._copy = None
             return
         if copy.sent and not copy.sendings:
@@ -186,7 +189,7 @@ class Snapshots:
             note=None if owner is None else BESIDE,
         )
         arrivals = tuple(s.applied_arrival for s in work.sources)
-        self._copy = _Copy(work, owner or work, saved, words, record, journal_next, arrivals)
+        self._copy = _Copy(work, owner or work, saved, words, record, journal_next, arrivals, saved.wanted)
         saved.records, saved.wanted = 0, False
 
     def _has_room(self, words: int) -> bool:
@@ -223,7 +226,7 @@ class Snapshots:
         work, saved = copy.work, copy.saved
         assert record.manifest is not None
         (stamp,) = self._log.transact(Transaction(offsets=copy.owner.offsets(), stamped=[work.journal_value(record)]))
-        saved.offset = stamp.offset
+        saved.offset, saved.work = stamp.offset, work
         saved.manifests = [*saved.manifests, record.manifest][-self._kept :]
         saved.since_s = self._clock.monotonic_s()
         metrics.SNAPSHOTS.labels("written").inc()
