@@ -15,7 +15,7 @@ from typing import Any, Final
 from processors.hashing import partition_of_key
 from schemas.errors import EventError
 from schemas.records import Change, JournalRecord
-from streams.kafka_log import KafkaReader
+from streams.kafka_log import FROM_THE_BEGINNING, KafkaReader
 from streams.log import Message, TopicPartition
 from streams.settings import KafkaSettings
 from streams.tagger.journal import Entry, counted, journal_record
@@ -25,8 +25,6 @@ __all__ = ["Kept", "Part", "read_part"]
 
 READ_MOST: Final = 10_000
 READ_WAIT_S: Final = 0.2
-FROM_THE_BEGINNING: Final = -2
-"""Kafka's name for the offset of the oldest record that is still there."""
 MOST_CHANGES: Final = 1_000
 """Of the customer's changes the newest are kept."""
 
