@@ -39,11 +39,12 @@ class Different(NamedTuple):
 
 
 def backfill(
-    log: Log, topics: Topics, work: Work, found: Iterable[list[Different]], now_ms: int
-) -> Generator[None, None, Stamp]:
+    log: Log, topics: Topics, work: Work, found: Iterable[list[Different]], now_ms: int, changed: bool
+) -> Generator[None, None, Stamp | None]:
     """Write the differences out, as they are found, a piece at a time. `now_ms` is stamped on the changes.
 
-    Yields between bounded pieces; raises Fenced, KafkaError. Returns the stamp of the last record in the journal.
+    `changed`: whether it has yet to be said in the journal that all is published by these rules. Yields between bounded
+    pieces; raises Fenced, KafkaError. Returns the stamp of the last record in the journal, None if none was needed.
     """
     run_id = f"{work.rule_set.version}-{work.partition}-{work.epoch}-{work.number}"
     customers = 0
@@ -56,6 +57,8 @@ def backfill(
             waiting = []
         yield
     customers += len(waiting)
+    if not changed and customers == 0:
+        return None
     return _write(log, topics, work, waiting, run_id, now_ms, f"{DONE} {run_id}: {customers} customers")
 
 

@@ -102,7 +102,10 @@ class Changeover:
             self.stands_still = True
         finally:
             follower.close()
-        self.stamp = yield from backfill(self._log, self._topics, self.work, self._differences(), self._now_ms)
+        found = self._differences()
+        stamp = yield from backfill(self._log, self._topics, self.work, found, self._now_ms, changed=True)
+        assert stamp is not None
+        self.stamp = stamp
 
     def _catch_up(self, follower: Fold) -> Iterator[None]:
         """Until the new work stands where the old one does, as it then is when this returns."""

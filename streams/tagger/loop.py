@@ -150,7 +150,9 @@ class Tagger:
         if recovered.changed or recovered.published:
             found = against_published(recovered.work, recovered.published)
             wall_ms = self._clock.wall_ms()
-            recovered.stamp = yield from backfill(self._log, self._topics, recovered.work, found, wall_ms)
+            work, changed = recovered.work, recovered.changed
+            stamp = yield from backfill(self._log, self._topics, work, found, wall_ms, changed)
+            recovered.stamp = stamp or recovered.stamp
         now_s = self._clock.monotonic_s()
         if before is not None and recovered.work is before.work:
             saved = before.saved

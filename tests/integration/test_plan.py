@@ -29,19 +29,21 @@ def test_what_is_planned_is_what_is_published(pipeline: Pipeline, tmp_path: Path
     pipeline.wait_until_caught_up()
     before = pipeline.published()
 
-    (tmp_path / "new.yaml").write_text(NEW_TAG)
+    new_dir = tmp_path / "new"
+    new_dir.mkdir()
+    (new_dir / "new.yaml").write_text(NEW_TAG)
     for number, file in enumerate(STARTER_RULES[1:]):
-        (tmp_path / f"{number}.yaml").write_text(file.read_text("utf-8"))
-    new = load_rules(read_rules_dir(tmp_path), time_zone="UTC", default_currency="CNY")
-    told = pipeline.tagstream("plan", "--rules", str(tmp_path), "--json")
+        (new_dir / f"{number}.yaml").write_text(file.read_text("utf-8"))
+    new = load_rules(read_rules_dir(new_dir), time_zone="UTC", default_currency="CNY")
+    told = pipeline.tagstream("plan", "--rules", str(new_dir), "--json")
     assert told.exit_code == 0, told.output
-    plan = json.loads(told.stdout)
+    plan = json.loads(told.stdout[told.stdout.index("{") :])
     assert (plan["rules_before"], plan["rules_after"]) == (old.version, new.version)
     assert pipeline.published() == before, "a plan writes nothing"
-    table = pipeline.tagstream("plan", "--rules", str(tmp_path)).output
+    table = pipeline.tagstream("plan", "--rules", str(new_dir)).output
     assert "often_here (new)" in table and "(removed)" in table
 
-    applied = pipeline.tagstream("apply", "--rules", str(tmp_path), "--yes")
+    applied = pipeline.tagstream("apply", "--rules", str(new_dir), "--yes")
     assert applied.exit_code == 0, applied.output
     after = pipeline.published()
     for tag, counts in plan["tags"].items():
@@ -56,7 +58,9 @@ def test_what_is_planned_is_what_is_published(pipeline: Pipeline, tmp_path: Path
 
 def test_a_plan_of_unusable_rules_says_what_is_wrong(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.write_rules(*STARTER_RULES)
-    (tmp_path / "bad.yaml").write_text("- tag: x\n  name: X\n  class: dynamic\n  category: base\n  when: nothing(\n")
+    bad_dir = tmp_path / "bad"
+    bad_dir.mkdir()
+    (bad_dir / "bad.yaml").write_text("- tag: x\n  name: X\n  class: dynamic\n  category: base\n  when: nothing(\n")
     for command in (("plan",), ("apply", "--yes")):
-        told = pipeline.tagstream(*command, "--rules", str(tmp_path))
+        told = pipeline.tagstream(*command, "--rules", str(bad_dir))
         assert told.exit_code != 0 and "TS-R" in str(told.exception)

@@ -74,7 +74,7 @@ def _wrapped(trace: Trace) -> list[tuple[object, str, Callable[..., Any]]]:
         finally:
             trace.danger = 1.0
 
-    def completing(*given: Any) -> Generator[None, None, Stamp]:
+    def completing(*given: Any) -> Generator[None, None, Stamp | None]:
         stamp = yield from whole(*given)
         trace.count(Kind.BACKFILL_DONE)
         return stamp

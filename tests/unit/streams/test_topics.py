@@ -33,6 +33,7 @@ def test_only_whole_values_by_key_are_compacted() -> None:
     assert [topic for topic in topics.TOPICS if topic.cleanup == "compact"] == [
         topics.DECIDED,
         topics.CURRENT,
+        topics.DEFINITIONS,
     ]
 
 

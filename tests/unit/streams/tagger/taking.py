@@ -115,7 +115,7 @@ def taken(
     drain(recover(site.log, TOPICS, recovered, rules_of=versions.get, kept=kept, accept_loss=accept_loss))
     if recovered.changed or recovered.published:
         found = against_published(recovered.work, recovered.published)
-        drain(backfill(site.log, TOPICS, recovered.work, found, START_MS))
+        drain(backfill(site.log, TOPICS, recovered.work, found, START_MS, recovered.changed))
     return recovered
 
 
