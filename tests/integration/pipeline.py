@@ -247,7 +247,7 @@ class Pipeline:
             assert partition is not None and partition == record.partition
             if record.kind == "claim":
                 epochs[partition] = message.offset() or 0
-            elif record.epoch == epochs[partition] and record.kind != "snapshot":
+            elif record.epoch == epochs.setdefault(partition, record.epoch) and record.kind != "snapshot":
                 found[partition].append(record)
         return found
 
