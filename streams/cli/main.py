@@ -34,6 +34,7 @@ COMMANDS: Final = (
     "explain",
     "rebuild-redis",
     "reconcile",
+    "verify",
     "topics",
     "doctor",
     "config",

@@ -19,6 +19,10 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from redis import Redis
 
+from processors.oracle import judge as oracle
+from processors.oracle.event import Command, Record
+from processors.oracle.judge import Event, OracleChange, Result, split_cause
+from processors.oracle.place import partition_of
 from processors.rules.clauses import clauses_of
 from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
@@ -33,10 +37,7 @@ from streams.local.child import Child
 from streams.redis_layout import Layout, text_of
 from streams.rules_dir import read_rules_dir
 from streams.settings import KafkaSettings, RedisSettings
-from tests.oracle import oracle
 from tests.oracle.difference import diff
-from tests.oracle.event import Command, Record
-from tests.oracle.oracle import Event, OracleChange, Result, split_cause
 from tests.properties.engine_run import payload, seen_of
 
 ROOT = Path(__file__).parents[2]
@@ -246,7 +247,7 @@ class Pipeline:
             assert partition is not None and partition == record.partition
             if record.kind == "claim":
                 epochs[partition] = message.offset() or 0
-            elif record.epoch == epochs[partition] and record.kind != "snapshot":
+            elif record.epoch == epochs.setdefault(partition, record.epoch) and record.kind != "snapshot":
                 found[partition].append(record)
         return found
 
@@ -327,7 +328,7 @@ class Pipeline:
 
     def partition_of(self, customer_id: str) -> int:
         """Where Kafka's murmur2 puts a customer."""
-        return murmur2(customer_id.encode()) % self.kafka.partitions
+        return partition_of(customer_id, self.kafka.partitions)
 
     def differences(self, rule_set: RuleSet, to_ms: Callable[[int], int | None] = lambda p: None) -> list[str]:
         """Where changes, tags or outcomes of any partition are not the oracle's. `to_ms`: until when time passed."""
@@ -451,21 +452,6 @@ def _same(event: Record, value: bytes) -> bool:
     frame = unframe(value)
     body = event.event_id.encode()
     return frame.fingerprint == SCHEMAS[event.type].fingerprint and frame.body[1:].startswith(body)
-
-
-def murmur2(key: bytes) -> int:
-    """Kafka's hash of a key, made positive: org.apache.kafka.common.utils.Utils, line by line."""
-    m, seed, mask = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
-    h = seed ^ len(key)
-    for i in range(0, len(key) // 4 * 4, 4):
-        k = int.from_bytes(key[i : i + 4], "little") * m & mask
-        k = (k ^ k >> 24) * m & mask
-        h = h * m & mask ^ k
-    rest = key[len(key) // 4 * 4 :]
-    if rest:
-        h = (h ^ int.from_bytes(rest, "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    return (h ^ h >> 15) & 0x7FFFFFFF
 
 
 # --------------------------------------------------------------------------------------------------- comparisons

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from processors.oracle.judge import Result
 from schemas.records import Change
 from streams.log import TopicPartition
 from tests.oracle.difference import diff
-from tests.oracle.oracle import Result
 from tests.simulation.judge import Wrong, has_late_timers_rebuilt, in_oracles_words, judge
 from tests.simulation.plan import KEEP_ALL
 from tests.simulation.watch import watching

@@ -11,6 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from processors.hashing import partition_of_key
+from processors.oracle.event import Command
+from processors.oracle.event import Record as Meant
+from processors.oracle.judge import OracleChange, Result, split_cause
+from processors.oracle.tagstate import fits
 from processors.rules.clauses import clauses_of
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from schemas.outcomes import Outcome
@@ -19,10 +23,6 @@ from streams import topics as catalogue
 from streams.log import TopicPartition
 from tests.oracle import oracle
 from tests.oracle.difference import diff
-from tests.oracle.event import Command
-from tests.oracle.event import Record as Meant
-from tests.oracle.oracle import OracleChange, Result, split_cause
-from tests.oracle.tagstate import fits
 from tests.properties.engine_run import seen_of
 from tests.simulation.chronicle import Applied
 from tests.simulation.kinds import Kind
