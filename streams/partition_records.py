@@ -1,4 +1,4 @@
-"""All committed records of one partition, from the oldest on: for commands that look at topics as they are."""
+"""The committed records of one partition of a topic, from the oldest that is there, for those who read it whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from streams.kafka_log import KafkaReader
 from streams.log import Message, TopicPartition
 
-__all__ = ["FROM_THE_BEGINNING", "READ_MOST", "READ_WAIT_S", "Progress", "records_of"]
+__all__ = ["READ_WAIT_S", "Progress", "Tail", "records_of"]
 
 READ_MOST: Final = 10_000
 READ_WAIT_S: Final = 0.2
@@ -19,18 +19,53 @@ Progress = Callable[[int], None]
 """Told how many more records were read."""
 
 
-def records_of(config: dict[str, Any], place: TopicPartition, end: int | None, progress: Progress) -> Iterator[Message]:
-    """Those before the offset `end`, or all that there are. Raises KafkaError."""
-    reader = KafkaReader(config, place, FROM_THE_BEGINNING)
-    try:
-        while not reader.at_end:
-            messages = reader.read(READ_MOST, READ_WAIT_S)
-            progress(len(messages))
-            for message in messages:
-                if end is not None and (message.offset() or 0) >= end:
+class Tail:
+    """One partition of a topic, read to its end as often as is asked for. The methods raise KafkaError."""
+
+    def __init__(self, config: dict[str, Any], place: TopicPartition, progress: Progress) -> None:
+        """`config`: for consumers. To be closed."""
+        self.place = place
+        self._progress = progress
+        self._reader = KafkaReader(config, place, FROM_THE_BEGINNING)
+        self.first = self._reader.extent()[0]
+        """Offset of the oldest record that is there."""
+
+    def more(self) -> Iterator[list[Message]]:
+        """What there is by now, in pieces. What comes meanwhile is left for the next time, so that it ends."""
+        _, end = self._reader.extent()
+        while True:
+            messages = self._read()
+            yield messages
+            if self._reader.at_end or (messages and (messages[-1].offset() or 0) >= end - 1):
+                return
+
+    def before(self, end: int) -> Iterator[Message]:
+        """Those before the offset `end`; to be asked once."""
+        while not self._reader.at_end:
+            for message in self._read():
+                if (message.offset() or 0) >= end:
                     return
                 yield message
-            if end is not None and messages and (messages[-1].offset() or 0) == end - 1:
-                return
+                if (message.offset() or 0) == end - 1:
+                    return
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _read(self) -> list[Message]:
+        messages = self._reader.read(READ_MOST, READ_WAIT_S)
+        self._progress(len(messages))
+        return messages
+
+
+def records_of(config: dict[str, Any], place: TopicPartition, end: int | None, progress: Progress) -> Iterator[Message]:
+    """Those before the offset `end`, or all that there are by now. Raises KafkaError."""
+    tail = Tail(config, place, progress)
+    try:
+        if end is not None:
+            yield from tail.before(end)
+        else:
+            for messages in tail.more():
+                yield from messages
     finally:
-        reader.close()
+        tail.close()

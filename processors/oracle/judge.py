@@ -96,6 +96,7 @@ __all__ = [
     "Result",
     "TagValue",
     "aggregates_of",
+    "is_out_of_time",
     "leaves_at_ms",
     "run",
     "split_cause",
@@ -193,9 +194,10 @@ class Customer:
 class Judge:
     """The partition: its clock, its customers, the ids that it has seen, and what came of it so far."""
 
-    def __init__(self, rule_set: RuleSet, end_ms: int) -> None:
-        """`end_ms`: the instant up to which the judge will be asked."""
+    def __init__(self, rule_set: RuleSet, end_ms: int, *, asks_why: bool = True) -> None:
+        """`end_ms`: the instant up to which the judge will be asked. `asks_why`: whether changes get their reasons."""
         self.rule_set = rule_set
+        self.asks_why = asks_why
         self.end_ms = end_ms
         self.tags = in_order(rule_set)
         self.by_id = {tag.id: tag for tag in self.tags}
@@ -249,7 +251,7 @@ class Judge:
         return Outcome.DUPLICATE if self.sightings.add(command.type, command.event_id, clock_ms) else Outcome.APPLIED
 
     def outcome_of_event(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
-        if event_time_ms < EARLIEST_EVENT_MS or event_time_ms > clock_ms + AHEAD_IS_DEAD_MS:
+        if is_out_of_time(event_time_ms, clock_ms):
             return Outcome.DEAD
         if self.sightings.add(event.type, event.event_id, clock_ms):
             return Outcome.DUPLICATE
@@ -472,7 +474,8 @@ class Judge:
                 cause_time_ms=now_ms if cause is None else None,
             )
         )
-        self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
+        if self.asks_why:
+            self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
 
     def why(self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int) -> tuple[Seen, ...]:
         """The conditions that decided; none where somebody else did."""
@@ -493,6 +496,11 @@ def counts_at_ms(event: Event, clock_ms: int) -> int:
     """When an event counts: as it says, or as of its arrival if that is a little ahead."""
     ahead_ms = event.event_time_ms - clock_ms
     return clock_ms if AHEAD_IS_NOW_MS < ahead_ms <= AHEAD_IS_DEAD_MS else event.event_time_ms
+
+
+def is_out_of_time(event_time_ms: int, clock_ms: int) -> bool:
+    """Whether an event is dead by the time that it gives, whoever's it is."""
+    return event_time_ms < EARLIEST_EVENT_MS or event_time_ms > clock_ms + AHEAD_IS_DEAD_MS
 
 
 def roots_of(tag: Tag) -> list[Expr]:

@@ -7,12 +7,13 @@ all of the partition's ids, so a sample overlooks none that customers share.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from processors.oracle.event import TagValue
-from processors.oracle.judge import Judge
+from processors.oracle.judge import Judge, OracleChange, is_out_of_time
 from processors.oracle.place import partition_of
 from processors.oracle.reading import read_record
 from processors.rules.tree import RuleSet
@@ -20,24 +21,40 @@ from schemas.errors import EventError, StateError
 from schemas.outcomes import Outcome
 from schemas.records import JournalRecord
 from schemas.registry import WriterSchemas
-from streams.kafka_log import KafkaReader
 from streams.log import Message, TopicPartition
-from streams.partition_records import FROM_THE_BEGINNING, Progress, records_of
+from streams.order_of_application import Arrived, Source, merged
+from streams.partition_records import Tail
 from streams.tagger.topics import Topics
-from streams.verify.order import Arrived, Source, merged
-from streams.verify.published import Point, Published
+from streams.verify.point import Point, first_told
+from streams.verify.published import Published
 from streams.verify.sample import Sample
 from streams.verify.schemas_seen import SchemasSeen
 
-__all__ = ["Recomputed", "recompute"]
+__all__ = ["OnProgress", "Recomputed", "Recomputing"]
+
+Outcomes = Counter[Outcome]
+
+OnProgress = Callable[[int, int], None]
+"""Told how many records were judged, and of how many."""
+TELL_EVERY: Final = 500
+"""Records: the oracle judges some thousands a second."""
 
 
 @dataclass(slots=True)
 class Recomputed:
     """What came of it."""
 
-    tags: dict[str, dict[str, TagValue]]
+    tags: Mapping[str, Mapping[str, TagValue]]
     """By customer the tags at the point; customers without tags are left out."""
+    changes: Mapping[str, Sequence[OracleChange]]
+    """By customer, in order."""
+    before_the_cut: frozenset[str]
+    """Customers of whom records were applied before the first step that the journal still tells of: they were taken in
+    the order of arrival, of which a record that came late to its topic's end makes another one than it was."""
+    too_many: frozenset[str]
+    """Customers with more records than are computed of one: nothing is said of them."""
+    outcomes: Outcomes
+    """Of the records in the steps that the journal tells of."""
     events: int
     """How many records were read."""
 
@@ -46,79 +63,138 @@ class _Bench:
     """The oracle at work on one partition."""
 
     def __init__(
-        self, topics: Topics, partition: int, rule_set: RuleSet, schemas: SchemasSeen, sample: Sample, end_ms: int
+        self,
+        topics: Topics,
+        partition: int,
+        judge: Judge,
+        schemas: SchemasSeen,
+        sample: Sample,
+        most_of_one: int | None,
+        on_progress: Callable[[int], None],
     ) -> None:
-        self.judge = Judge(rule_set, end_ms)
+        self.judge = judge
         self.clock = 0
         self.events = 0
+        self.outcomes: Outcomes = Counter()
+        self.too_many: set[str] = set()
         self._topics = topics
         self._partition = partition
-        self._schemas = schemas
+        self.schemas = schemas
         self._sample = sample
+        self._most_of_one = most_of_one
+        self._on_progress = on_progress
+        self._records: Counter[str] = Counter()
+        sample.on_forget(self._forget)
 
     def read(self, arrived: Iterator[Arrived]) -> None:
         """Records in the order in which they were applied."""
         for record in arrived:
             self.clock = max(self.clock, record.arrival_ms)
             self.events += 1
-            self._read(record.source, record.message.value())
+            if self.events % TELL_EVERY == 0:
+                self._on_progress(self.events)
+            self.outcomes[self._read(record.source, record.message.value())] += 1
 
-    def _read(self, source: int, value: bytes | None) -> None:
+    def _forget(self, customer_id: str) -> None:
+        """The sample does not want the customer any more."""
+        self.judge.customers.pop(customer_id, None)
+        self._records.pop(customer_id, None)
+        self.too_many.discard(customer_id)
+
+    def _read(self, source: int, value: bytes | None) -> Outcome:
         if value is None:
-            return
+            return Outcome.SKIPPED
         try:
-            record = read_record(self._topics.source_types[source], value, self.clock, self._schemas)
+            record = read_record(self._topics.source_types[source], value, self.clock, self.schemas)
         except EventError:
-            return
+            return Outcome.DEAD
         if partition_of(record.customer_id, self._topics.partitions) != self._partition:
-            return
+            is_dead = source == self._topics.moved_source or is_out_of_time(record.event_time_ms, self.clock)
+            return Outcome.DEAD if is_dead else Outcome.REKEYED
         outcome = self.judge.outcome_of(record, self.clock)
-        if outcome in (Outcome.LATE, Outcome.APPLIED) and self._sample.wants(record.customer_id):
+        if outcome in (Outcome.LATE, Outcome.APPLIED) and self._has_room(record.customer_id):
             self.judge.apply(record, self.clock)
+        return outcome
+
+    def _has_room(self, customer_id: str) -> bool:
+        """Whether the customer is to be computed, with one more record."""
+        if not self._sample.wants(customer_id):
+            return False
+        self._records[customer_id] += 1
+        if self._most_of_one is not None and self._records[customer_id] > self._most_of_one:
+            self.too_many.add(customer_id)
+            self.judge.customers.pop(customer_id, None)
+            return False
+        return True
 
 
-def recompute(
-    config: dict[str, Any],
-    topics: Topics,
-    partition: int,
-    rule_set: RuleSet,
-    writers: WriterSchemas,
-    published: Published,
-    sample: Sample,
-    dedupe_max_ids: int,
-    progress: Progress,
+@dataclass(frozen=True, slots=True)
+class Recomputing:
+    """What the oracle works with, whichever partition it is."""
+
+    config: dict[str, Any]
+    """For consumers."""
+    topics: Topics
+    rule_set: RuleSet
+    writers: WriterSchemas
+    dedupe_max_ids: int
+    """Of event ids, where the journal does not tell how many the tagger remembers."""
+    most_of_one: int | None
+    """Records of one customer; None: no bound."""
+
+    def run(self, partition: int, published: Published, sample: Sample, on_progress: OnProgress) -> Recomputed:
+        """The tags at the point of `published`.
+
+        Raises KafkaError; StateError TS-S106 if the rules are others, TS-S107 if events are gone that were applied.
+        """
+        point = published.point
+        if point.rule_version != self.rule_set.version:
+            theirs, ours = point.rule_version, self.rule_set.version
+            raise StateError("TS-S106", f"Partition {partition}: the tagger has rules {theirs}, here are {ours}")
+        begin = _begin(published)
+        places = self.topics.sources_of(partition)
+        tails = [Tail(self.config, place, lambda records: None) for place in places]
+        try:
+            _check_reach(tails, begin, point)
+            sources = [Source(place, _applied(tail, begin, point)) for place, tail in enumerate(tails)]
+            judge = Judge(self.rule_set, point.clock, asks_why=False)
+            judge.sightings.most = self.dedupe_max_ids
+            total = sum(max(0, point.next.get(p.topic, 0) - begin.get(p.topic, 0)) for p in places)
+            bench = _Bench(
+                *(self.topics, partition, judge, SchemasSeen(self.writers), sample, self.most_of_one),
+                lambda done: on_progress(done, total),
+            )
+            return _apply(bench, places, sources, published)
+        finally:
+            for tail in tails:
+                tail.close()
+
+
+def _apply(
+    bench: _Bench, places: Sequence[TopicPartition], sources: Sequence[Source], published: Published
 ) -> Recomputed:
-    """The tags at the point of `published`. `dedupe_max_ids`: where the journal does not tell it.
-
-    Raises KafkaError; StateError TS-S107 if events are gone that the tagger has applied.
-    """
-    point = published.point
-    assert point is not None
-    places = topics.sources_of(partition)
-    begin = _begin(published)
-    check_reach(config, places, begin, point)
-    ends = [point.next.get(place.topic, 0) for place in places]
-    sources = [
-        Source(i, _from(config, p, begin, end, progress)) for i, (p, end) in enumerate(zip(places, ends, strict=True))
-    ]
-    schemas = SchemasSeen(writers)
-    bench = _Bench(topics, partition, rule_set, schemas, sample, point.clock)
-    bench.judge.sightings.most = dedupe_max_ids
+    """All that is in the journal up to the point."""
+    judge = bench.judge
     records = [entry.record for entry in published.entries]
-    if published.cut:
-        first = next(r for r in records if r.kind != "claim")
-        schemas.begin(None)
+    if published.journal_is_cut:
+        first = first_told(records)
         bench.read(merged(sources, _ends(places, first, before=first.kind != "snapshot")))
         bench.clock = max(bench.clock, first.clock_before)
+    before_the_cut = frozenset(judge.customers)
+    bench.outcomes.clear()
     for record in records:
         if record.kind == "claim" and record.dedupe_max_ids:
-            bench.judge.sightings.most = record.dedupe_max_ids
+            judge.sightings.most = record.dedupe_max_ids
         elif record.kind == "step":
-            schemas.begin(record.found_schemas)
+            bench.schemas.begin(record.found_schemas)
             bench.read(merged(sources, _ends(places, record, before=False)))
             bench.clock = max(bench.clock, record.clock_after)
-    bench.judge.let_time_pass(point.clock)
-    return Recomputed(bench.judge.held(), bench.events)
+    judge.let_time_pass(published.point.clock)
+    changes: dict[str, list[OracleChange]] = defaultdict(list)
+    for change in judge.result.changes:
+        if change.customer_id in judge.customers:
+            changes[change.customer_id].append(change)
+    return Recomputed(judge.held(), changes, before_the_cut, frozenset(bench.too_many), bench.outcomes, bench.events)
 
 
 def _ends(places: Sequence[TopicPartition], record: JournalRecord, *, before: bool) -> list[int]:
@@ -131,7 +207,7 @@ def _begin(published: Published) -> dict[str, int]:
     """By topic the first offset that was ever applied, as far as the journal tells; a snapshot's record tells it."""
     records = [entry.record for entry in published.entries]
     told = [r for r in records if r.kind == "snapshot"]
-    if not published.cut:
+    if not published.journal_is_cut:
         told = [r for r in records if r.kind in ("step", "snapshot")]
     begin: dict[str, int] = {}
     for record in told:
@@ -140,28 +216,21 @@ def _begin(published: Published) -> dict[str, int]:
     return begin
 
 
-def check_reach(config: dict[str, Any], places: Sequence[TopicPartition], begin: dict[str, int], point: Point) -> None:
+def _applied(tail: Tail, begin: dict[str, int], point: Point) -> Iterator[Message]:
+    """A source's records from its first one that was applied to the last one by the point."""
+    first, end = begin.get(tail.place.topic, 0), point.next.get(tail.place.topic, 0)
+    if first < end:
+        yield from (message for message in tail.before(end) if (message.offset() or 0) >= first)
+
+
+def _check_reach(tails: Sequence[Tail], begin: dict[str, int], point: Point) -> None:
     """Raise StateError TS-S107 if a source does not reach back to the first of its events that was applied."""
     gone = []
-    for place in places:
-        reader = KafkaReader(config, place, FROM_THE_BEGINNING)
-        try:
-            low, _ = reader.extent()
-        finally:
-            reader.close()
-        first = begin.get(place.topic, 0)
-        lost = min(low, point.next.get(place.topic, 0)) - first
+    for tail in tails:
+        topic = tail.place.topic
+        lost = min(tail.first, point.next.get(topic, 0)) - begin.get(topic, 0)
         if lost > 0:
-            gone.append(f"the first {lost} of {place.topic}")
+            gone.append(f"the first {lost} of {topic}")
     if gone:
-        raise StateError("TS-S107", f"Partition {places[0].partition}: of what was applied are gone {', '.join(gone)}")
-
-
-def _from(
-    config: dict[str, Any], place: TopicPartition, begin: dict[str, int], end: int, progress: Progress
-) -> Iterator[Message]:
-    """A source's records from its first one that was applied to `end`."""
-    first = begin.get(place.topic, 0)
-    if end <= first:
-        return iter(())
-    return (m for m in records_of(config, place, end, progress) if (m.offset() or 0) >= first)
+        partition = tails[0].place.partition
+        raise StateError("TS-S107", f"Partition {partition}: of what was applied are gone {', '.join(gone)}")

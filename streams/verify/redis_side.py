@@ -1,4 +1,4 @@
-"""What Redis says of customers, as far as it can be compared with what stood at a point."""
+"""What Redis says of customers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import redis
 from schemas.errors import RedisError
 from streams.clock import Clock
 from streams.partition_records import READ_WAIT_S
-from streams.redis_layout import EPOCH, META_PREFIX, SEQ, Layout
+from streams.redis_layout import META_PREFIX, SEQ, Layout
 
 __all__ = ["Held", "RedisSide"]
 
@@ -23,8 +23,8 @@ ROUND: Final = 1_000
 class Held:
     """One customer's hash."""
 
-    at: tuple[int, int]
-    """(epoch, seq) of it; (-1, -1) if there is none."""
+    seq: int
+    """Number of the change that it holds; 0: it does not tell, or there is no hash."""
     tags: dict[str, str]
     arrived: bool
     """Whether Redis had all that tags.current had up to the point, before the hash was read."""
@@ -79,5 +79,6 @@ class RedisSide:
 
 def _held(fields: dict[bytes, bytes], arrived: bool) -> Held:
     texts = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in fields.items()}
-    at = (int(texts[EPOCH]), int(texts[SEQ])) if EPOCH in texts and SEQ in texts else (-1, -1)
-    return Held(at, {tag: text for tag, text in texts.items() if not tag.startswith(META_PREFIX)}, arrived)
+    seq = texts.get(SEQ, "")
+    tags = {tag: text for tag, text in texts.items() if not tag.startswith(META_PREFIX)}
+    return Held(int(seq) if seq.isdecimal() else 0, tags, arrived)

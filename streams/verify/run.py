@@ -1,29 +1,31 @@
-"""Verifies partition after partition, in two rounds: who moved on in the first is looked at again in the second."""
+"""Verifies partition after partition, each in as many passes as it takes to look at all customers in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from processors.rules.tree import RuleSet
+from processors.oracle.place import partition_of
 from schemas.errors import StateError
-from schemas.registry import WriterSchemas
+from schemas.outcomes import Outcome
 from streams.clock import Clock
-from streams.tagger.topics import Topics
 from streams.verify.compare import Found, compare
-from streams.verify.published import Point, Published, read_published
-from streams.verify.recompute import Recomputed, recompute
+from streams.verify.point import Point, first_told
+from streams.verify.published import Published, Publishing
+from streams.verify.recompute import OnProgress, Recomputed, Recomputing
 from streams.verify.redis_side import RedisSide
-from streams.verify.sample import Sample
+from streams.verify.sample import Rank, Sample
 
-__all__ = ["PartReport", "Report", "Verifier"]
+__all__ = ["MOST_OF_ONE", "ROOM", "PartReport", "Report", "Verifier"]
 
 WAIT_S: Final = 15.0
 """For a step to be done with, and for Redis to come as far: longer than a transaction may stay open (10 s)."""
-
-OnProgress = Callable[[int, int], None]
-"""Told the partition and how many more records were read."""
+ROOM: Final = 200_000
+"""Records that are held at once; see `CUSTOMER_WEIGHS`. Some 500 MB (docs/runbook.md has what was measured)."""
+MOST_OF_ONE: Final = 5_000
+"""Records of one customer, unless they are asked for by name: the oracle's time grows with their square, to minutes."""
 
 
 @dataclass(slots=True)
@@ -31,11 +33,16 @@ class PartReport:
     """What came of one partition."""
 
     partition: int
-    point: Point | None
-    found: Found
+    point: Point | None = None
+    """Of the last pass; None: no tagger has applied anything yet."""
+    found: Found = field(default_factory=Found)
     events: int = 0
+    """That were read, in all passes."""
+    passes: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    refused: StateError | None = None
+    """Why the oracle could not be asked; or why nothing could be done, if there is no point."""
 
 
 @dataclass(slots=True)
@@ -43,8 +50,6 @@ class Report:
     """What came of all of them."""
 
     parts: list[PartReport] = field(default_factory=list)
-    refused: dict[int, StateError] = field(default_factory=dict)
-    """Partitions that cannot be verified, and why."""
 
     @property
     def found(self) -> Found:
@@ -54,95 +59,127 @@ class Report:
             everything.add(part.found)
         return everything
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was judged that was to be."""
+        return self.found.is_whole and not any(part.refused for part in self.parts)
+
 
 @dataclass(slots=True)
 class Verifier:
     """One installation. Reads only; needs no tagger to be at work, and does no harm to one that is."""
 
-    config: dict[str, Any]
-    """For consumers."""
-    topics: Topics
-    rule_set: RuleSet
-    writers: WriterSchemas
+    recomputing: Recomputing
     redis: RedisSide
     clock: Clock
-    dedupe_max_ids: int
-    """Of event ids, where the journal does not tell how many the tagger remembers."""
-    on_progress: OnProgress = lambda partition, records: None
+    on_progress: OnProgress
     wait_s: float = WAIT_S
+    room: int = ROOM
 
-    def run(self, partitions: Iterable[int], new_sample: Callable[[], Sample]) -> Report:
-        """Verify these, each with a sample of its own. Raises KafkaError, RedisError, StateError TS-S103."""
-        report = Report()
-        for partition in partitions:
-            try:
-                report.parts.append(self.verify(partition, new_sample()))
-            except StateError as error:
-                report.refused[partition] = error
-        return report
+    def run(self, partitions: Iterable[int], most: int | None, only: Iterable[str] | None) -> Report:
+        """Verify these. `most`: customers of each partition, None: all; `only`: no others than these.
 
-    def verify(self, partition: int, sample: Sample) -> PartReport:
-        """Verify one partition. Raises KafkaError, RedisError, StateError."""
+        Raises KafkaError, RedisError.
+        """
+        return Report([self.verify(partition, most, only) for partition in partitions])
+
+    def verify(self, partition: int, most: int | None, only: Iterable[str] | None) -> PartReport:
+        """Verify one partition. Raises KafkaError, RedisError."""
         began_s = self.clock.monotonic_s()
-        report = self._round(partition, sample)
-        again = report.found.moved_on | report.found.behind
-        if again:
-            second = self._round(partition, Sample(only=again))
-            first = report.found
-            first.differences = [d for d in first.differences if d.customer_id not in again] + second.found.differences
-            first.moved_on, first.behind = second.found.moved_on, second.found.behind
-            first.changes_gone = max(first.changes_gone, second.found.changes_gone)
-            report.events += second.events
+        report = PartReport(partition)
+        after: Rank | None = None
+        if only is not None:
+            partitions = self.recomputing.topics.partitions
+            only = [customer_id for customer_id in only if partition_of(customer_id, partitions) == partition]
+        try:
+            while True:
+                left = None if most is None else most - report.found.customers
+                sample = Sample(most=left, room=self.room, after=after, only=only)
+                self._pass(report, sample)
+                if sample.bar is None or report.found.customers == most:
+                    break
+                after = sample.last
+        except StateError as error:
+            report.refused = error
         report.seconds = self.clock.monotonic_s() - began_s
         return report
 
-    def _round(self, partition: int, sample: Sample) -> PartReport:
-        published = read_published(
-            self.config, self.topics, partition, sample, self.clock, self.wait_s, self._progress(partition)
+    def _pass(self, report: PartReport, sample: Sample) -> None:
+        recomputing, partition = self.recomputing, report.partition
+        publishing = Publishing(
+            recomputing.config,
+            recomputing.topics,
+            partition,
+            sample=sample,
+            clock=self.clock,
+            wait_s=self.wait_s,
         )
-        if published.point is None:
-            return PartReport(partition, None, Found(), notes=["no tagger has applied anything yet"])
-        self._check_rules(partition, published.point)
-        position = published.point.position
-        self.redis.wait_for(partition, position, self.wait_s)
-        # while it is fresh: what is read after the events were will have moved on
-        held = self.redis.read(_in_topics(published, sample), partition, position)
-        should = self._recompute(partition, published, sample)
-        held |= self.redis.read(sample.kept - held.keys(), partition, position)
-        found = compare(sample.kept, should.tags, published, held)
-        return PartReport(partition, published.point, found, should.events, notes=_notes(published, found))
+        with closing(publishing):
+            published = publishing.read()
+            report.passes += 1
+            if published is None:
+                report.notes = ["no tagger has applied anything yet"]
+                return
+            report.point = published.point
+            should = self._recompute(report, published, sample)
+            position = published.point.position
+            self.redis.wait_for(partition, position, self.wait_s)
+            held = self.redis.read(sample.kept, partition, position)
+            publishing.read_changes_to(max([0, *(each.seq for each in held.values())]))
+            found = compare(sample.kept, should, published, held)
+            found.of_partition = _of_partition(published, publishing.numbers_nobody_gave(), should)
+            report.found.add(found)
+            report.notes = _notes(published, report.found)
 
-    def _recompute(self, partition: int, published: Published, sample: Sample) -> Recomputed:
-        return recompute(
-            *(self.config, self.topics, partition, self.rule_set, self.writers, published, sample),
-            *(self.dedupe_max_ids, self._progress(partition)),
-        )
-
-    def _check_rules(self, partition: int, point: Point) -> None:
-        """Raise StateError TS-S106 if the tagger had other rules."""
-        if point.rule_version != self.rule_set.version:
-            raise StateError(
-                "TS-S106",
-                f"Partition {partition}: the tagger has rules {point.rule_version}, here are {self.rule_set.version}",
-            )
-
-    def _progress(self, partition: int) -> Callable[[int], None]:
-        return lambda records: self.on_progress(partition, records)
+    def _recompute(self, report: PartReport, published: Published, sample: Sample) -> Recomputed | None:
+        """None: it cannot be done, which the report then says."""
+        try:
+            should = self.recomputing.run(report.partition, published, sample, self.on_progress)
+        except StateError as error:
+            report.refused = error
+            return None
+        report.events += should.events
+        return should
 
 
-def _in_topics(published: Published, sample: Sample) -> frozenset[str]:
-    """Those of the sample of whom anything is published."""
-    return sample.kept & (published.versions.keys() | published.changed.keys())
+def _of_partition(published: Published, nobodys: tuple[int, int] | None, should: Recomputed | None) -> list[str]:
+    """What is wrong whoever the customers are."""
+    told = published.told
+    found = [f"tags.changes lacks {_numbers(*gap)}" for gap in told.gaps_up_to(published.point.seq)]
+    found += [f"tags.changes has number {seq} once more" for seq in told.repeats]
+    if nobodys is not None:
+        found.append(f"tags.changes has {_numbers(*nobodys)}, which no step has made")
+    if should is not None and not published.journal_is_cut and _has_one_version(published):
+        records = [entry.record for entry in published.entries if entry.record.kind == "step"]
+        for place, outcome in enumerate(Outcome):
+            counted = sum(record.outcomes[place] for record in records)
+            if counted != should.outcomes[outcome]:
+                found.append(
+                    f"the journal counts {counted} records as {outcome.name.lower()}, "
+                    f"the oracle {should.outcomes[outcome]}"
+                )
+    return found
+
+
+def _has_one_version(published: Published) -> bool:
+    """Whether the outcomes in the journal are all by the rules of the point."""
+    of_steps = {e.record.rule_version for e in published.entries if e.record.kind in ("step", "changeover")}
+    return of_steps <= {published.point.rule_version}
+
+
+def _numbers(first: int, last: int) -> str:
+    return f"number {first}" if first == last else f"the numbers {first} to {last}"
 
 
 def _notes(published: Published, found: Found) -> list[str]:
     """What may be otherwise than it looks."""
     notes = []
-    if published.cut:
-        first = next(e.record for e in published.entries if e.record.kind != "claim")
+    if published.journal_is_cut:
+        first = first_told([entry.record for entry in published.entries])
         notes.append(f"the journal begins at step {first.step}: what came before is taken in the order of arrival")
     if found.changes_gone:
         notes.append(f"of {found.changes_gone} tags the last change is no longer in tags.changes")
-    if published.passed_over:
-        notes.append(f"{published.passed_over} records of tags.changes and tags.current cannot be read")
+    unreadable = published.unreadable + published.told.unreadable
+    if unreadable:
+        notes.append(f"{unreadable} records of tags.changes and tags.current cannot be read")
     return notes

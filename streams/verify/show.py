@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from streams.verify.compare import PLACES, Difference
+from streams.verify.compare import Found
+from streams.verify.difference import PLACES, Difference
 from streams.verify.run import PartReport, Report
 
 __all__ = ["MOST_SHOWN", "as_record", "lines"]
@@ -14,6 +15,7 @@ MOST_SHOWN: Final = 100
 """Differences that are listed: a wrong partition has a million, of which the first say it all."""
 
 _NAMES: Final = {"changes": "tags.changes", "current": "tags.current", "redis": "Redis"}
+_KINDS: Final = {"value": "", "lost": " (not published)", "extra": " (not so)", "doubled": " (published again)"}
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -25,71 +27,96 @@ def lines(report: Report) -> Iterator[str]:
         yield f"… and {len(found.differences) - MOST_SHOWN} more"
     for part in report.parts:
         yield from _part(part)
-    for partition, error in report.refused.items():
-        yield f"partition {partition}: not verified. {error}"
     yield (
         f"{found.customers} customers, {sum(part.events for part in report.parts)} events: "
-        f"{len(found.differences)} differences{_unchecked(len(found.moved_on), len(found.behind))}"
+        f"{_differences(found)}{_unchecked(found)}"
     )
 
 
 def _difference(difference: Difference) -> str:
-    sides = [("oracle", difference.oracle)] + [(_NAMES[p], t) for p, t in difference.published.items()]
+    sides = [("oracle", difference.oracle)] if difference.judged else []
+    sides += [(_NAMES[place], text) for place, text in difference.published.items()]
     said = ", ".join(f"{name} {'–' if text is None else text}" for name, text in sides)
-    return f"{difference.customer_id} {difference.tag}: {said}"
+    return f"{difference.customer_id} {difference.tag}{_KINDS[difference.kind]}: {said}"
 
 
 def _part(part: PartReport) -> Iterator[str]:
+    name = f"partition {part.partition}"
+    for line in part.found.of_partition[:MOST_SHOWN]:
+        yield f"{name}: {line}"
     if part.point is not None:
         rate = f"{part.events / part.seconds:,.0f} events/s" if part.seconds else "at once"
+        passes = f" in {part.passes} passes" if part.passes > 1 else ""
         yield (
-            f"partition {part.partition}: as of step {part.point.step}, clock {part.point.clock}: "
-            f"{part.found.customers} customers, {len(part.found.differences)} differences"
-            f"{_unchecked(len(part.found.moved_on), len(part.found.behind))}; {part.seconds:.1f} s, {rate}"
+            f"{name}: as of step {part.point.step}, clock {part.point.clock}: {part.found.customers} customers, "
+            f"{_differences(part.found)}{_unchecked(part.found)}; {part.seconds:.1f} s{passes}, {rate}"
         )
+    if part.refused is not None:
+        done = "not verified" if part.point is None else "not computed anew, only compared with each other"
+        yield f"{name}: {done}. {part.refused}"
     for note in part.notes:
-        yield f"partition {part.partition}: note: {note}"
+        yield f"{name}: note: {note}"
 
 
-def _unchecked(moved_on: int, behind: int) -> str:
-    told = [f"{moved_on} moved on both times"] if moved_on else []
-    told += [f"of {behind} Redis is behind"] if behind else []
-    return f" ({', '.join(told)}: not compared in full)" if told else ""
+def _differences(found: Found) -> str:
+    count = len(found.differences) + len(found.of_partition)
+    return f"{count} difference{'' if count == 1 else 's'}"
+
+
+def _unchecked(found: Found) -> str:
+    told = [f"of {len(found.uncertain)} the order before the journal's cut may be why they differ"]
+    told = told if found.uncertain else []
+    told += [f"{len(found.too_many)} have too many records, ask for them by name"] if found.too_many else []
+    told += [f"of {len(found.behind)} Redis is behind"] if found.behind else []
+    return f" ({'; '.join(told)}: not verified in full)" if told else ""
 
 
 def as_record(report: Report) -> dict[str, Any]:
-    """Plain values. A place that could not be compared is missing in a difference; null is absent."""
+    """Plain values. A place that could not be compared is missing in a difference, and so is the oracle where it was
+    not asked; null is absent."""
     found = report.found
     return {
-        "customers": found.customers,
+        **_counts(found),
         "events": sum(part.events for part in report.parts),
-        "differences": len(found.differences),
-        "moved_on": len(found.moved_on),
-        "redis_behind": len(found.behind),
-        "listed": [
-            {
-                "customer_id": d.customer_id,
-                "tag": d.tag,
-                "oracle": d.oracle,
-                **{place: d.published[place] for place in PLACES if place in d.published},
-            }
-            for d in found.differences[:MOST_SHOWN]
-        ],
-        "partitions": [
-            {
-                "partition": part.partition,
-                "step": None if part.point is None else part.point.step,
-                "clock": None if part.point is None else part.point.clock,
-                "customers": part.found.customers,
-                "events": part.events,
-                "seconds": round(part.seconds, 3),
-                "differences": len(part.found.differences),
-                "notes": part.notes,
-            }
-            for part in report.parts
-        ],
-        "not_verified": [
-            {"partition": partition, "code": error.code, "message": error.message, "cure": error.cure}
-            for partition, error in report.refused.items()
-        ],
+        "whole": report.is_whole,
+        "listed": [_listed(difference) for difference in found.differences[:MOST_SHOWN]],
+        "uncertain": sorted(found.uncertain)[:MOST_SHOWN],
+        "too_many_records": sorted(found.too_many)[:MOST_SHOWN],
+        "redis_behind": sorted(found.behind)[:MOST_SHOWN],
+        "partitions": [_part_record(part) for part in report.parts],
+    }
+
+
+def _counts(found: Found) -> dict[str, int]:
+    return {
+        "customers": found.customers,
+        "differences": len(found.differences) + len(found.of_partition),
+        "not_in_full": len(found.uncertain | found.too_many | found.behind),
+    }
+
+
+def _listed(difference: Difference) -> dict[str, Any]:
+    listed: dict[str, Any] = {
+        "customer_id": difference.customer_id,
+        "tag": difference.tag,
+        "kind": difference.kind,
+    }
+    if difference.judged:
+        listed["oracle"] = difference.oracle
+    return listed | {place: difference.published[place] for place in PLACES if place in difference.published}
+
+
+def _part_record(part: PartReport) -> dict[str, Any]:
+    refused = part.refused
+    return {
+        "partition": part.partition,
+        "step": None if part.point is None else part.point.step,
+        "clock": None if part.point is None else part.point.clock,
+        **_counts(part.found),
+        "events": part.events,
+        "passes": part.passes,
+        "seconds": round(part.seconds, 3),
+        "wrong": part.found.of_partition[:MOST_SHOWN],
+        "refused": refused and {"code": refused.code, "message": refused.message, "cure": refused.cure},
+        "notes": part.notes,
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from processors.hashing import partition_of_key
+from processors.oracle import judge as oracle
 from processors.oracle.event import Command
 from processors.oracle.event import Record as Meant
 from processors.oracle.judge import OracleChange, Result, split_cause
@@ -21,7 +22,6 @@ from schemas.outcomes import Outcome
 from schemas.records import Change, Current, JournalRecord
 from streams import topics as catalogue
 from streams.log import TopicPartition
-from tests.oracle import oracle
 from tests.oracle.difference import diff
 from tests.properties.engine_run import seen_of
 from tests.simulation.chronicle import Applied

@@ -1,4 +1,8 @@
-"""In which order a partition's records were applied: by step, and within one by (arrival, topic, offset)."""
+"""In which order a partition's records were applied: by step, and within one by (arrival, topic, offset).
+
+The steps are the journal's to tell. A record that came late to its topic's end is in a later step than others that
+arrived after it.
+"""
 
 from __future__ import annotations
 
