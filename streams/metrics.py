@@ -226,6 +226,12 @@ REBALANCES: Final = Counter(
     ["event"],
     registry=REGISTRY,
 )
+CHANGEOVERS: Final = Counter(
+    "tagstream_changeovers_total",
+    "Changes of the rules of a running partition, by result: done, or failed (the partition keeps its rules).",
+    ["result"],
+    registry=REGISTRY,
+)
 DIGEST_MISMATCHES: Final = Counter(
     "tagstream_digest_mismatches_total",
     "Journal steps whose digest differed when they were computed again, by whether this engine version (same; the "
@@ -362,6 +368,8 @@ def _start_at_zero() -> None:
         PARTITIONS.labels(state)
     for event in ("assigned", "revoked", "lost"):
         REBALANCES.labels(event)
+    for changeover in ("done", "failed"):
+        CHANGEOVERS.labels(changeover)
     for engine in ("same", "other"):
         DIGEST_MISMATCHES.labels(engine)
     for result in ("written", "failed", "restored", "damaged", "other_format", "other_rules"):

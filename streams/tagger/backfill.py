@@ -1,68 +1,83 @@
-"""After the rules have changed: the difference between what is published and what the new rules say, written out.
+"""What other rules say, written out: the difference between what is published and what the work's rules say.
 
-The state was computed by the new rules from the sources; `tags.current` says what the old ones published. Each customer
-whose tags differ gets changes with origin `backfill` and one run_id, in bounded transactions, each with a changeover
-record in the journal. If that is interrupted, the next start finds the rest of the difference.
+Each customer whose tags differ gets changes with origin `backfill` and one run_id, in bounded transactions, each with a
+changeover record in the journal; the last one says that it is done. If that is interrupted, the next start finds the
+rest of the difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Generator, Iterable, Iterator
+from typing import Final, NamedTuple
 
 from processors.changes import op_of_values
 from processors.partition import ENGINE_VERSION
 from schemas.outcomes import Outcome
 from schemas.records import Change, Current, JournalRecord, SourceRange, TagValue, Value, change_id
-from streams.log import Batch, Log, Transaction
-from streams.tagger.recovery import Recovered
+from streams.log import Batch, Log, Stamp, Transaction
+from streams.tagger.journal import DONE
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
 
-__all__ = ["backfill"]
+__all__ = ["Different", "Tags", "against_published", "backfill"]
 
 CUSTOMERS_PER_TRANSACTION: Final = 5_000
 """A transaction of some 10,000 changes takes some 100 ms; readers wait no longer than that for what comes behind."""
 
-
-def backfill(log: Log, topics: Topics, recovered: Recovered, now_ms: int) -> Iterator[None]:
-    """Write the difference out. Yields between transactions; raises Fenced, KafkaError."""
-    work = recovered.work
-    different = _different(work, recovered.published)
-    run_id = f"{work.rule_set.version}-{work.partition}-{work.epoch}"
-    for start in range(0, len(different), CUSTOMERS_PER_TRANSACTION):
-        changes, current = [], []
-        for customer_id, before, after in different[start : start + CUSTOMERS_PER_TRANSACTION]:
-            made = _changes(work, recovered, customer_id, before, after, run_id, now_ms)
-            changes += made
-            current.append(_current(work, customer_id, after, made[-1].seq))
-        _write(log, topics, work, changes, current, run_id)
-        yield
-    if recovered.changed and not different:
-        _write(log, topics, work, [], [], run_id)
-
-
 Tags = dict[str, Value]
 
 
-def _different(work: Work, published: dict[str, Current]) -> list[tuple[str, Tags, Tags]]:
-    """(customer, tags published, tags now) of each customer for whom they differ, in order of id."""
+class Different(NamedTuple):
+    """A customer of whom something else is published than the rules say."""
+
+    customer_id: str
+    seq: int
+    """Of their last change, 0 if none is known."""
+    before: Tags
+    """As published."""
+    after: Tags
+
+
+def backfill(
+    log: Log, topics: Topics, work: Work, found: Iterable[list[Different]], now_ms: int
+) -> Generator[None, None, Stamp]:
+    """Write the differences out, as they are found, a piece at a time. `now_ms` is stamped on the changes.
+
+    Yields between bounded pieces; raises Fenced, KafkaError. Returns the stamp of the last record in the journal.
+    """
+    run_id = f"{work.rule_set.version}-{work.partition}-{work.epoch}-{work.number}"
+    customers = 0
+    waiting: list[Different] = []
+    for piece in found:
+        waiting += piece
+        if len(waiting) >= CUSTOMERS_PER_TRANSACTION:
+            customers += len(waiting)
+            _write(log, topics, work, waiting, run_id, now_ms, f"backfill {run_id}: {len(waiting)} customers")
+            waiting = []
+        yield
+    customers += len(waiting)
+    return _write(log, topics, work, waiting, run_id, now_ms, f"{DONE} {run_id}: {customers} customers")
+
+
+def against_published(work: Work, published: dict[str, Current]) -> Iterator[list[Different]]:
+    """The customers for whom tags.current says something else than the state, in order of id."""
     tags_now = work.tags_by_customer()
-    found = []
-    for customer_id in sorted(tags_now.keys() | published.keys()):
-        before = {t.tag: t.value for t in published[customer_id].tags} if customer_id in published else {}
-        after = tags_now.get(customer_id, {})
-        if before != after:
-            found.append((customer_id, before, after))
-    return found
+    customer_ids = sorted(tags_now.keys() | published.keys())
+    for start in range(0, len(customer_ids), CUSTOMERS_PER_TRANSACTION):
+        found = []
+        for customer_id in customer_ids[start : start + CUSTOMERS_PER_TRANSACTION]:
+            current = published.get(customer_id)
+            before = {} if current is None else {t.tag: t.value for t in current.tags}
+            after = tags_now.get(customer_id, {})
+            if before != after:
+                found.append(Different(customer_id, 0 if current is None else current.seq, before, after))
+        yield found
 
 
-def _changes(
-    work: Work, recovered: Recovered, customer_id: str, before: Tags, after: Tags, run_id: str, now_ms: int
-) -> list[Change]:
+def _changes(work: Work, different: Different, run_id: str, now_ms: int) -> list[Change]:
     """The customer's changes, in order of tag; their numbers go on from the partition's."""
     engine = work.engine
-    prev = recovered.published[customer_id].seq if customer_id in recovered.published else 0
+    customer_id, prev, before, after = different
     made = []
     for tag in sorted(before.keys() | after.keys()):
         was, now = before.get(tag), after.get(tag)
@@ -105,8 +120,13 @@ def _current(work: Work, customer_id: str, after: Tags, seq: int) -> Current:
     )
 
 
-def _write(log: Log, topics: Topics, work: Work, changes: list[Change], current: list[Current], run_id: str) -> None:
+def _write(log: Log, topics: Topics, work: Work, found: list[Different], run_id: str, now_ms: int, note: str) -> Stamp:
     """One transaction with its changeover record; offsets do not move."""
+    changes, current = [], []
+    for different in found:
+        made = _changes(work, different, run_id, now_ms)
+        changes += made
+        current.append(_current(work, different.customer_id, different.after, made[-1].seq))
     work.number += 1
     work.digest = 0
     clock = work.engine.clock
@@ -124,7 +144,7 @@ def _write(log: Log, topics: Topics, work: Work, changes: list[Change], current:
         outcomes=(0,) * len(Outcome),
         last_seq=work.engine.seq,
         digest=work.digest,
-        note=f"backfill {run_id}: {len(changes)} changes of {len(current)} customers",
+        note=note,
     )
     encode = work.encode
     transaction = Transaction(
@@ -135,4 +155,5 @@ def _write(log: Log, topics: Topics, work: Work, changes: list[Change], current:
         ],
         stamped=[work.journal_value(record)],
     )
-    log.transact(transaction)
+    (stamp,) = log.transact(transaction)
+    return stamp

@@ -16,36 +16,51 @@ from streams.tagger.patient_reader import PatientReader, Silence
 from streams.tagger.sources import Source
 from streams.tagger.work import Work
 
-__all__ = ["fold"]
+__all__ = ["Fold", "fold"]
 
 _LOG = structlog.get_logger(__name__)
 
 
-def fold(log: Log, work: Work, entries: Sequence[Entry], compare: bool) -> Iterator[None]:
-    """Apply each step among these entries again. Yields between bounded pieces.
+class Fold:
+    """Follows a journal, step by step. To be closed."""
 
-    `compare`: whether digests must be those of the journal, for its rules and engine are ours. Raises StateError.
-    """
-    readers = [PatientReader(log, s.place, s.next) for s in work.sources]
-    last = None
-    try:
-        for _, record in entries:
-            if record == last and record.kind == "step":
-                # the log's own exactly-once has failed (decision 2): it was applied once, and is once
-                _LOG.error("journal.step_is_there_twice", partition=work.partition, step=record.step)
-                continue
-            last = record
-            if record.kind == "claim" and record.dedupe_max_ids:
-                work.engine.remember_ids(record.dedupe_max_ids)
-            if record.kind in ("step", "changeover"):
-                _check_number(work, record)
-            if record.kind == "step":
-                yield from _step(work, readers, record, compare)
-            elif record.kind == "changeover":
-                work.number = record.step
-    finally:
-        for reader in readers:
+    def __init__(self, log: Log, work: Work, compare: bool) -> None:
+        """`compare`: whether digests must be those of the journal, for its rules and engine are ours."""
+        self._work = work
+        self._compare = compare
+        self._readers = [PatientReader(log, s.place, s.next) for s in work.sources]
+        self._last: JournalRecord | None = None
+
+    def apply(self, record: JournalRecord) -> Iterator[None]:
+        """Do again what one record says was done. Yields between bounded pieces. Raises StateError."""
+        work = self._work
+        if record == self._last and record.kind == "step":
+            # the log's own exactly-once has failed (decision 2): it was applied once, and is once
+            _LOG.error("journal.step_is_there_twice", partition=work.partition, step=record.step)
+            return
+        self._last = record
+        if record.kind == "claim" and record.dedupe_max_ids:
+            work.engine.remember_ids(record.dedupe_max_ids)
+        if record.kind in ("step", "changeover"):
+            _check_number(work, record)
+        if record.kind == "step":
+            yield from _step(work, self._readers, record, self._compare)
+        elif record.kind == "changeover":
+            work.number = record.step
+
+    def close(self) -> None:
+        for reader in self._readers:
             reader.close()
+
+
+def fold(log: Log, work: Work, entries: Sequence[Entry], compare: bool) -> Iterator[None]:
+    """Apply each step among these entries again, as `Fold` does."""
+    follower = Fold(log, work, compare)
+    try:
+        for entry in entries:
+            yield from follower.apply(entry.record)
+    finally:
+        follower.close()
 
 
 def _check_number(work: Work, record: JournalRecord) -> None:

@@ -7,7 +7,7 @@ so its first records may stand behind a claim that is gone.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -16,9 +16,15 @@ from schemas.records import CLAIM_EPOCH, JournalRecord
 from streams.log import Log, Message, TopicPartition
 from streams.tagger.patient_reader import PatientReader, Silence
 
-__all__ = ["Entry", "counted", "journal_record", "read_journal"]
+__all__ = ["BESIDE", "DONE", "Entry", "counted", "in_order_of_steps", "is_published", "journal_record", "read_journal"]
 
 _LOG = structlog.get_logger(__name__)
+
+
+DONE: Final = "done"
+"""With this begins the note of the last record of a changeover: from there on all that is published is by its rules."""
+BESIDE: Final = "beside"
+"""Note of a snapshot whose rules are not yet those by which all is published."""
 
 
 class Entry(NamedTuple):
@@ -52,6 +58,24 @@ def counted(entries: Iterable[Entry]) -> list[Entry]:
             continue
         kept.append(entry)
     return kept
+
+
+def in_order_of_steps(entries: Iterable[Entry]) -> list[JournalRecord]:
+    """All but the claims. A manifest, of an earlier moment than its place in the journal, comes behind its step."""
+    records = [e.record for e in entries if e.record.kind != "claim"]
+    return sorted(records, key=lambda record: record.step)
+
+
+def is_published(entries: Iterable[Entry], version: str) -> bool:
+    """Whether, as of the last of these entries, all that is published is by the rules of this version."""
+    whole = coming = None
+    for record in in_order_of_steps(entries):
+        note = record.note or ""
+        if record.kind == "changeover":
+            whole, coming = (record.rule_version, None) if note.startswith(DONE) else (whole, record.rule_version)
+        elif note != BESIDE and record.rule_version != coming:
+            whole, coming = record.rule_version, None
+    return whole == version and coming is None
 
 
 def read_journal(log: Log, place: TopicPartition, last: int) -> Generator[None, None, list[Entry]]:

@@ -12,17 +12,17 @@ from typing import Final
 
 import structlog
 
-from processors.rules.compile import compile_rules
-from processors.rules.tree import RuleSet
 from schemas.errors import KafkaError, StateError
 from schemas.registry import WriterSchemas
 from streams import metrics
 from streams.clock import Clock
 from streams.log import Fenced, Log, Stamp, TopicPartition, Transaction
 from streams.settings import Settings
-from streams.tagger.backfill import backfill
+from streams.tagger.backfill import against_published, backfill
+from streams.tagger.changeover import Changeover
 from streams.tagger.count import count_step
 from streams.tagger.recovery import Recovered, claim, recover
+from streams.tagger.rules import RuleShelf, RuleSource
 from streams.tagger.snapshots import Saved, Snapshots, Written
 from streams.tagger.sources import Source, ready
 from streams.tagger.topics import Topics
@@ -45,6 +45,8 @@ HOLD_AGAIN: Final = 50_000
 """It is fetched again when so few are left."""
 MILLISECONDS: Final = 1e-3
 TELL_LAG_EVERY_S: Final = 1.0
+CHANGE_S: Final = 0.02
+"""At least so long a turn works on a change of rules."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ class Tagger:
         log: Log,
         clock: Clock,
         settings: Settings,
-        rule_set: RuleSet,
+        rules: RuleSource,
         topics: Topics,
         schemas: WriterSchemas,
         on_turn: Callable[[], None] = lambda: None,
@@ -81,8 +83,7 @@ class Tagger:
         self._log = log
         self._clock = clock
         self._settings = settings
-        self._rule_set = rule_set
-        self._program = compile_rules(rule_set)
+        self._rules = RuleShelf(rules)
         self._topics = topics
         self._schemas = schemas
         self._on_turn = on_turn
@@ -92,6 +93,10 @@ class Tagger:
         self._recovering: dict[int, Iterator[None]] = {}
         self._stopped: dict[int, str] = {}
         """Partitions that cannot go on, and why."""
+        self._changing: Changeover | None = None
+        """The one partition that other rules are being made ready for."""
+        self._kept_rules: dict[int, str] = {}
+        """Partitions that keep the rules they have, for with those of this version their state cannot be had."""
         self._assigned = False
         self._committed_s = clock.monotonic_s()
         self._lag_told_s = 0.0
@@ -106,6 +111,8 @@ class Tagger:
         _LOG.info("tagger.assigned", partitions=sorted(partitions))
         self._assigned = True
         self._snapshots.forget()
+        self._changing = None
+        self._kept_rules.clear()
         self._running.clear()
         self._kept = {p: running for p, running in self._kept.items() if p in partitions}
         self._stopped.clear()
@@ -116,6 +123,7 @@ class Tagger:
         metrics.REBALANCES.labels("revoked").inc()
         _LOG.info("tagger.revoked", partitions=sorted(partitions))
         self._snapshots.forget()
+        self._changing = None
         for p in partitions:
             if p in self._running:
                 # no step of it is under way, for a transaction is always over before the log is asked for more
@@ -135,11 +143,14 @@ class Tagger:
             self._log,
             self._topics,
             recovered,
+            rules_of=self._rules.of,
             kept=None if before is None else before.work,
             accept_loss=self._settings.tagger.accept_lost_events,
         )
         if recovered.changed or recovered.published:
-            yield from backfill(self._log, self._topics, recovered, self._clock.wall_ms())
+            found = against_published(recovered.work, recovered.published)
+            wall_ms = self._clock.wall_ms()
+            recovered.stamp = yield from backfill(self._log, self._topics, recovered.work, found, wall_ms)
         now_s = self._clock.monotonic_s()
         if before is not None and recovered.work is before.work:
             saved = before.saved
@@ -155,8 +166,7 @@ class Tagger:
 
     def _work(self, partition: int, positions: dict[TopicPartition, int]) -> Work:
         return Work(
-            rule_set=self._rule_set,
-            program=self._program,
+            rules=self._rules.in_force(),
             topics=self._topics,
             partition=partition,
             positions=positions,
@@ -213,19 +223,28 @@ class Tagger:
         try:
             self._fetch()
             self._recover_some()
+            began_s = self._clock.monotonic_s()
             steps = self._step_all()
             if steps:
                 self._commit(steps)
-            self._snapshots.turn(Written(r.work, r.stamp.offset + 1, r.saved) for r in self._running.values())
+            self._change_over(self._clock.monotonic_s() - began_s)
+            self._snapshots.turn(self._to_snapshot())
             self._tell_lag()
         except Fenced as error:
             # whoever took over has the committed truth; this state is of no use to anybody
             raise KafkaError("TS-K105", f"Another process has taken over: {error}") from error
 
+    def _to_snapshot(self) -> list[Written]:
+        """What can be copied."""
+        changing = self._changing
+        saves = changing.work.partition if changing is not None and changing.saves else None
+        found = [Written(r.work, r.stamp.offset + 1, r.saved) for p, r in self._running.items() if p != saves]
+        return found if changing is None else found + changing.to_snapshot()
+
     def _fetch(self) -> None:
         waiting = any(ready(r.work.sources) != [0] * len(r.work.sources) for r in self._running.values())
         with metrics.STEP_STAGE_SECONDS.labels("fetch").time():
-            fetched = self._log.fetch(FETCH_MOST, 0.0 if self._recovering else self._wait_s(waiting))
+            fetched = self._log.fetch(FETCH_MOST, 0.0 if self._recovering or self._changing else self._wait_s(waiting))
         for place, messages in fetched.messages.items():
             source = self._source(place)
             if source is not None:
@@ -283,6 +302,8 @@ class Tagger:
         gathering = now_s - self._committed_s < self._settings.tagger.commit_interval_ms * MILLISECONDS
         steps = []
         for running in self._running.values():
+            if self._stands_still(running):
+                continue
             counts = ready(running.work.sources)
             if gathering and sum(counts) < self._settings.tagger.max_step_events // len(self._running):
                 continue
@@ -330,6 +351,56 @@ class Tagger:
             running.stamped_s = now_s
             running.saved.records += sum(step.output.outcomes)
             count_step(running.work, step, stamp.timestamp_ms)
+            if self._changing is not None and self._changing.work.partition == running.work.partition:
+                self._changing.follow(step.journal, stamp)
+
+    # ------------------------------------------------------------------------------------------------- other rules
+
+    def _stands_still(self, running: Running) -> bool:
+        changing = self._changing
+        return changing is not None and changing.stands_still and changing.work.partition == running.work.partition
+
+    def _change_over(self, stepped_s: float) -> None:
+        """Make other rules ready for one partition after the other, in as much time as the steps of this turn took."""
+        if self._changing is None or not self._changing.stands_still:
+            self._look_for_other_rules()
+        changing = self._changing
+        if changing is None:
+            return
+        partition = changing.work.partition
+        until_s = self._clock.monotonic_s() + max(stepped_s, CHANGE_S)
+        try:
+            done = changing.turn()
+            while not done and not changing.waits and self._clock.monotonic_s() < until_s:
+                done = changing.turn()
+        except StateError as error:
+            _LOG.error(
+                "changeover.failed", partition=partition, version=changing.work.rule_set.version, error=str(error)
+            )
+            metrics.CHANGEOVERS.labels("failed").inc()
+            self._kept_rules[partition] = changing.work.rule_set.version
+            self._changing = None
+            return
+        if done:
+            self._changing = None
+            metrics.CHANGEOVERS.labels("done").inc()
+            self._start(Recovered(changing.work, changing.stamp), changing.saved)
+            self._rules.keep({running.work.rule_set.version for running in self._running.values()})
+            _LOG.info("changeover.done", partition=partition, version=changing.work.rule_set.version)
+
+    def _look_for_other_rules(self) -> None:
+        """If others are in force than those of some running partition, begin with the first such one."""
+        version = self._rules.version()
+        if self._changing is not None and self._changing.work.rule_set.version != version:
+            self._changing = None
+        for partition, running in sorted(self._running.items()):
+            wrong = running.work.rule_set.version != version and self._kept_rules.get(partition) != version
+            if self._changing is None and wrong:
+                _LOG.info("changeover.begun", partition=partition, version=version)
+                self._changing = Changeover(
+                    self._log, self._topics, running.work, self._rules.in_force(),
+                    stamp=running.stamp, saved=running.saved, now_ms=self._clock.wall_ms(),
+                )  # fmt: skip
 
     def _tell_lag(self) -> None:
         """Now and then, how far the running partitions are behind the ends of their topics."""

@@ -21,6 +21,7 @@ from streams.registry import Interrupted, writers_of
 from streams.rules_dir import read_rules_dir
 from streams.settings import Settings
 from streams.tagger.loop import Tagger
+from streams.tagger.rules import SameRules
 from streams.tagger.topics import Topics
 
 __all__ = ["run"]
@@ -63,7 +64,7 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
         log,
         clock,
         settings,
-        rule_set,
+        SameRules(rule_set),
         Topics.of(settings.kafka, partitions),
         schemas,
         on_turn=lambda: health.tick(),

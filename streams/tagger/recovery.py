@@ -5,10 +5,10 @@
 3. The journal up to the own claim. Reading "to the end" would be no barrier: a record of the previous owner may lie in
    a transaction that is still open, and the claim waits behind it. Records of an older epoch behind a claim are a
    zombie's and are ignored.
-4. The newest whole snapshot (restore.py), then each step behind it again, from the very same offsets, output off,
-   digests compared (fold.py). Without a snapshot that can be used, and with a journal that was cut behind one: the
-   events themselves first (rebuild.py).
-5. If other rules were in force, or ever changed, or the state was rebuilt: the difference to what is published
+4. The rules with which the journal ends; if nobody knows them any more, those in force.
+5. The newest whole snapshot (restore.py), then each step behind it again, from the very same offsets, output off,
+   digests compared (fold.py). Without a snapshot that can be used: from the events alone (from_events.py).
+6. If other rules were in force since, or the state is not the one that was: the difference to what is published
    (backfill.py).
 
 Everything here is a generator that yields between bounded pieces of work, so that other partitions go on meanwhile.
@@ -28,10 +28,11 @@ from schemas.outcomes import Outcome
 from schemas.records import CLAIM_EPOCH, CLOCK_KEY, Current, JournalRecord, Manifest, SourceRange
 from streams.log import Log, Outgoing, Stamp, TopicPartition, Transaction
 from streams.tagger.fold import fold
-from streams.tagger.journal import read_journal
+from streams.tagger.from_events import begin_with_events, check_reach
+from streams.tagger.journal import Entry, in_order_of_steps, is_published, read_journal
 from streams.tagger.published import read_current
-from streams.tagger.rebuild import rebuild
 from streams.tagger.restore import restore
+from streams.tagger.rules import Compiled
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
 
@@ -46,11 +47,11 @@ class Recovered:
 
     work: Work
     stamp: Stamp
-    """Of the claim: the broker's time, and the epoch."""
+    """Of the last own record in the journal: of the claim, whose offset is the epoch, or behind it."""
     published: dict[str, Current] = field(default_factory=dict)
     """What tags.current says of each customer; read only if the state may say otherwise."""
     changed: bool = False
-    """Whether the rules in force now are not those of the journal's last record."""
+    """Whether what is published is not, or not all, by the work's rules."""
     manifests: list[Manifest] = field(default_factory=list)
     """The newest snapshots that are whole, older first."""
     records: int = 0
@@ -93,9 +94,17 @@ def claim(log: Log, topics: Topics, partition: int, make: Callable[[dict[TopicPa
 
 
 def recover(
-    log: Log, topics: Topics, recovered: Recovered, *, kept: Work | None = None, accept_loss: bool = False
+    log: Log,
+    topics: Topics,
+    recovered: Recovered,
+    *,
+    rules_of: Callable[[str], Compiled | None],
+    kept: Work | None = None,
+    accept_loss: bool = False,
 ) -> Iterator[None]:
-    """Steps 3 to 5. Raises StateError if the state cannot be had.
+    """Steps 3 to 6. Raises StateError if the state cannot be had.
+
+    `rules_of`: the rules of a version, if they are still known.
 
     `kept`: the partition as this process had it before a rebalance, which is taken up if nobody has stepped it since.
     `accept_loss`: go on though events are gone from which the state would have to be made.
@@ -112,39 +121,43 @@ def recover(
     if kept is not None and steps and _is_as_it_was(kept, committed, steps[-1].record):
         _take_up(recovered, kept)
         return
+    work = _under_the_rules_of(entries, recovered, rules_of)
     base = yield from restore(log, topics, work, entries)
-    rebuilt = base is None and log.extent(journal)[0] > 0
     if base is not None:
         recovered.manifests = [e.record.manifest for e in manifests if e.offset <= base.offset if e.record.manifest]
-        lost = _check_reach(log, work, committed, accept_loss)
+        as_it_was = not check_reach(log, work, committed, accept_loss)
     else:
-        # a manifest is of an earlier moment than its place in the journal: without steps, only the newest is where the
-        # journal ends
-        first = (steps or manifests[-1:])[0].record
-        _go_to_the_beginning(work, (manifests or steps)[0].record, first, rebuilt)
-        lost = _check_reach(log, work, committed, accept_loss)
-        if rebuilt:
-            _LOG.warning("journal.cut_and_no_snapshot", partition=work.partition, from_step=first.step)
-            until = {s.topic: s.first if first.manifest is None else s.next for s in first.sources}
-            yield from rebuild(log, work, until, first.clock_before)
-        work.number = first.step - (first.manifest is None)
+        as_it_was = yield from begin_with_events(log, work, entries, committed, accept_loss)
     # what stands behind the state's own step; also of a backfill, whose records stand between a claim and a first step
-    entries = [e for e in entries if e.record.step > work.number or e.record.kind == "claim"]
-    as_it_was = not rebuilt and not lost
-    yield from fold(log, work, entries, compare=as_it_was)
-    steps = [e for e in entries if e.record.kind in ("step", "changeover")]
+    behind = [e for e in entries if e.record.step > work.number or e.record.kind == "claim"]
+    yield from fold(log, work, behind, compare=as_it_was)
+    steps = [e for e in behind if e.record.kind in ("step", "changeover")]
     recovered.records = sum(sum(e.record.outcomes) for e in steps)
     last = (steps or manifests)[-1].record
+    recovered.changed = not is_published(entries, work.rule_set.version)
     versions = {(e.record.rule_version, e.record.engine_version) for e in steps}
     versions |= {(work.rule_set.version, ENGINE_VERSION), (last.rule_version, last.engine_version)}
-    if not as_it_was or len(versions) > 1 or any(e.record.kind == "changeover" for e in steps):
+    other = len(versions) > 1 or any(e.record.kind == "changeover" for e in steps)
+    if not as_it_was or other or recovered.changed:
         work.engine.set_seq(last.last_seq)
         recovered.published = yield from read_current(log, topics, work)
-        recovered.changed = last.rule_version != work.rule_set.version
         # the fold numbered its own changes, which were never published
         work.engine.state.m[work.engine.rows() + L.ROW_SEQ] = 0
         for customer_id, current in recovered.published.items():
             work.engine.set_customer_seq(customer_id, current.seq)
+
+
+def _under_the_rules_of(
+    entries: Sequence[Entry], recovered: Recovered, rules_of: Callable[[str], Compiled | None]
+) -> Work:
+    """The partition's work, under the rules that its journal ends with if they are known: what other ones say is made
+    beside it, once it runs (changeover.py)."""
+    version = in_order_of_steps(entries)[-1].rule_version
+    if version != recovered.work.rule_set.version:
+        rules = rules_of(version)
+        if rules is not None:
+            recovered.work = recovered.work.under(rules)
+    return recovered.work
 
 
 def _is_as_it_was(kept: Work, committed: dict[TopicPartition, int], last: JournalRecord) -> bool:
@@ -159,34 +172,6 @@ def _take_up(recovered: Recovered, kept: Work) -> None:
     for source in kept.sources:
         source.go_to(source.next, source.applied_arrival)
     recovered.work = kept
-
-
-def _go_to_the_beginning(work: Work, origin: JournalRecord, first: JournalRecord, rebuilt: bool) -> None:
-    """Without a snapshot: where the journal's first step begins, or, if the journal is cut, the partition's state."""
-    for source in work.sources:
-        source.origin = _first_of(origin, source.place.topic, source.next)
-        source.next = source.origin if rebuilt else _first_of(first, source.place.topic, source.next)
-
-
-def _first_of(record: JournalRecord, topic: str, otherwise: int) -> int:
-    """Offset of a topic from which a record applies it."""
-    return next((s.first for s in record.sources if s.topic == topic), otherwise)
-
-
-def _check_reach(log: Log, work: Work, committed: dict[TopicPartition, int], accept_loss: bool) -> bool:
-    """Whether events are gone that must be applied again: go on behind them, or raise StateError TS-S104."""
-    gone = []
-    for source in work.sources:
-        low, place = log.extent(source.place)[0], source.place
-        if source.next < low and source.next < committed[place]:
-            gone.append(f"{place.topic}[{place.partition}] lacks offsets {source.next} to {low - 1}")
-            source.go_to(low, source.applied_arrival)
-            source.lost_before = low
-    if gone and not accept_loss:
-        raise StateError("TS-S104", "; ".join(gone))
-    for what in gone:
-        _LOG.error("sources.events_lost", partition=work.partition, lost=what)
-    return bool(gone)
 
 
 def _first_start(log: Log, topics: Topics, work: Work) -> Iterator[None]:

@@ -24,6 +24,7 @@ from schemas.records import JournalRecord, Manifest, SourceRange
 from streams import metrics
 from streams.clock import Clock
 from streams.log import Log, NotSent, Outgoing, Sending, Stamp, TopicPartition, Transaction
+from streams.tagger.journal import BESIDE
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
 
@@ -51,6 +52,10 @@ class Saved:
     """The newest whole ones, older first."""
     records: int = 0
     """Applied since."""
+    offset: int = -1
+    """In the journal, of the newest one's manifest; -1: none was written since the partition was taken."""
+    work: Work | None = None
+    """Whose state that is."""
     wanted: bool = False
     """At once: the state could not be had from a snapshot, or not cheaply."""
 
@@ -61,6 +66,8 @@ class Written(NamedTuple):
     work: Work
     journal_next: int
     saved: Saved
+    owner: Work | None = None
+    """Who steps the partition, if the work is being built beside it (changeover.py)."""
 
 
 def chunk_key(partition: int, epoch: int, step: int, number: int) -> bytes:
@@ -73,12 +80,14 @@ class _Copy:
     """A snapshot under way."""
 
     work: Work
+    owner: Work
     saved: Saved
     words: I64
     record: JournalRecord
     """The manifest, but for what is known only when all chunks are written."""
     journal_next: int
     arrivals: tuple[int, ...]
+    wanted: bool
     checksums: list[int] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
     stamps: list[Stamp] = field(default_factory=list)
@@ -139,10 +148,10 @@ class Snapshots:
             while copy.sendings and copy.sendings[0].done():
                 copy.stamps += copy.sendings.pop(0).stamps
         except NotSent as error:
-            # nothing but the snapshot is lost; the next one comes after the interval
+            # nothing but the snapshot is lost; the next one comes after the interval, or at once if this was so urgent
             _LOG.warning("snapshot.not_written", partition=copy.work.partition, error=str(error))
             metrics.SNAPSHOTS.labels("failed").inc()
-            copy.saved.since_s = self._clock.monotonic_s()
+            copy.saved.since_s, copy.saved.wanted = self._clock.monotonic_s(), copy.wanted
             self._copy = None
             return
         if copy.sent and not copy.sendings:
@@ -157,7 +166,7 @@ class Snapshots:
         due = [p for p in partitions if self._is_due(p.saved, now_s)]
         if not due:
             return
-        work, journal_next, saved = min(due, key=lambda p: (not p.saved.wanted, p.saved.since_s))
+        work, journal_next, saved, owner = min(due, key=lambda p: (not p.saved.wanted, p.saved.since_s))
         if not self._has_room(work.engine.words):
             return
         now_s = self._clock.monotonic_s()
@@ -175,11 +184,12 @@ class Snapshots:
             engine_version=ENGINE_VERSION,
             timers_fired=0,
             outcomes=(0,) * len(Outcome),
-            last_seq=work.engine.seq,
+            last_seq=(owner or work).engine.seq,
             digest=0,
+            note=None if owner is None else BESIDE,
         )
         arrivals = tuple(s.applied_arrival for s in work.sources)
-        self._copy = _Copy(work, saved, words, record, journal_next, arrivals)
+        self._copy = _Copy(work, owner or work, saved, words, record, journal_next, arrivals, saved.wanted)
         saved.records, saved.wanted = 0, False
 
     def _has_room(self, words: int) -> bool:
@@ -215,7 +225,8 @@ class Snapshots:
         record = copy.manifest()
         work, saved = copy.work, copy.saved
         assert record.manifest is not None
-        self._log.transact(Transaction(offsets=work.offsets(), stamped=[work.journal_value(record)]))
+        (stamp,) = self._log.transact(Transaction(offsets=copy.owner.offsets(), stamped=[work.journal_value(record)]))
+        saved.offset, saved.work = stamp.offset, work
         saved.manifests = [*saved.manifests, record.manifest][-self._kept :]
         saved.since_s = self._clock.monotonic_s()
         metrics.SNAPSHOTS.labels("written").inc()

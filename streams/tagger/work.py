@@ -15,14 +15,13 @@ from processors.decoder import Decoded, Decoder
 from processors.encode import AvroEncoder
 from processors.hashing import partition_of_key
 from processors.partition import ENGINE_VERSION, Partition, StepOutput
-from processors.rules.program import Program
-from processors.rules.tree import RuleSet
 from schemas.outcomes import Dead, Outcome
 from schemas.records import CLOCK_KEY, SOURCE, Change, Current, DeadCount, JournalRecord, SourceRange, Value
 from schemas.registry import WriterSchemas
 from streams import metrics
 from streams.log import Batch, Outgoing, TopicPartition, Transaction
 from streams.tagger.dead_letters import dead_letter
+from streams.tagger.rules import Compiled
 from streams.tagger.sources import Source, Taken, take
 from streams.tagger.step_schemas import StepSchemas
 from streams.tagger.topics import Topics
@@ -57,8 +56,7 @@ class Work:
     def __init__(
         self,
         *,
-        rule_set: RuleSet,
-        program: Program,
+        rules: Compiled,
         topics: Topics,
         partition: int,
         positions: dict[TopicPartition, int],
@@ -67,6 +65,7 @@ class Work:
         as_json: bool,
     ) -> None:
         """`positions`: where each source is read from, in the order of `topics.sources`."""
+        rule_set = rules.rule_set
         self.partition = partition
         self.rule_set = rule_set
         self.dedupe_max_ids = dedupe_max_ids
@@ -77,7 +76,7 @@ class Work:
             partitions=topics.partitions,
             moved_source=topics.moved_source,
             dedupe_max_ids=dedupe_max_ids,
-            program=program,
+            program=rules.program,
         )
         self.epoch = -1
         self.number = 0
@@ -86,11 +85,26 @@ class Work:
         """Of the last step."""
         self.source_types = topics.source_types
         self._topics = topics
+        self._writers = schemas
         self._schemas = StepSchemas(schemas)
         self._decoder = Decoder(topics.source_types, self._schemas, rule_set)
         self._as_json = as_json
         self._writer = ChangeWriter(rule_set)
         self._encoder = AvroEncoder(rule_set, partition, SOURCE, None, None)
+
+    def under(self, rules: Compiled) -> Work:
+        """The same partition with other rules and an empty state, where this one stands and as the same owner."""
+        other = Work(
+            rules=rules,
+            topics=self._topics,
+            partition=self.partition,
+            positions=self.offsets(),
+            schemas=self._writers,
+            dedupe_max_ids=self.dedupe_max_ids,
+            as_json=self._as_json,
+        )
+        other.epoch = self.epoch
+        return other
 
     # ---------------------------------------------------------------------------------------------------- deciding
 
@@ -193,15 +207,18 @@ class Work:
         tags.append((CLOCK_KEY.encode(), self.clock_value()))
         return [*batches, Batch(self._topics.current, self.partition, tags)]
 
+    def customer_of(self, row: int) -> str:
+        """Id of the customer in a row of the engine."""
+        return id_in_row(self.engine.state.m, self.engine.state.m8, row)
+
+    def tags_of(self, row: int) -> dict[str, Value]:
+        """What the customer in a row has, by tag."""
+        return {t.tag: t.value for t in self._writer.tags_of(self.engine.state.m, row)}
+
     def tags_by_customer(self) -> dict[str, dict[str, Value]]:
         """Tags of every customer who has any, by the state as it is."""
-        m, m8 = self.engine.state.m, self.engine.state.m8
-        found = {}
-        for row in self.engine.rows().tolist():
-            tags = self._writer.tags_of(m, row)
-            if tags:
-                found[id_in_row(m, m8, row)] = {t.tag: t.value for t in tags}
-        return found
+        rows = self.engine.rows().tolist()
+        return {self.customer_of(row): tags for row in rows if (tags := self.tags_of(row))}
 
     def encode(self, record: Change | Current) -> bytes:
         """A record's value in the output format."""

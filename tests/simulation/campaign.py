@@ -113,10 +113,11 @@ def prepared() -> Iterator[None]:
         for name, value in {
             "streams.tagger.journal.journal_record": journal_record,
             "processors.encode.T.encode_tables": once_by_rules(encode_tables),
-            "streams.tagger.loop.compile_rules": once_by_rules(compile_rules),
+            "streams.tagger.rules.compile_rules": once_by_rules(compile_rules),
             "streams.tagger.loop.HOLD_MOST": 12,
             "streams.tagger.loop.HOLD_AGAIN": 5,
             "streams.tagger.backfill.CUSTOMERS_PER_TRANSACTION": 2,
+            "streams.tagger.changeover.ROWS_PER_PIECE": 2,
             "streams.tagger.rebuild.STEP_MOST": 7,
             "streams.tagger.patient_reader.SILENT_READS": 400,
             "processors.snapshot.CHUNK_WORDS": 60_000,

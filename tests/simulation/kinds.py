@@ -37,7 +37,7 @@ class Kind(StrEnum):
     STRAY_STEP = "step of an older epoch behind a claim"
     STRAY_MANIFEST = "manifest of an older epoch behind a claim"
     # of the rules
-    OTHER_RULES = "process started with other rules"
+    OTHER_RULES = "other rules in force"
     CRASH_IN_BACKFILL = "crash in a backfill"
     CRASH_IN_SNAPSHOT = "crash in a snapshot"
     # of what is sent
@@ -66,4 +66,5 @@ class Kind(StrEnum):
     NOT_KEPT = "kept state dropped"
     STRAY_IGNORED = "records of older epochs ignored"
     BACKFILLED = "change by a backfill"
-    BACKFILL_COMPLETED = "backfill completed by the next start"
+    BACKFILL_DONE = "backfill done"
+    CHANGEOVER = "rules changed while a partition runs"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from processors.rules.tree import RuleSet
 from schemas.errors import KafkaError
 from schemas.registry import OWN_WRITERS
 from streams.clock import Clock, ManualClock
 from streams.settings import Settings
 from streams.tagger.loop import Tagger
+from streams.tagger.rules import RuleSource
 from streams.tagger.topics import Topics
 from tests.simulation.broker import MemoryBroker
 from tests.simulation.faults import Crash
@@ -46,6 +46,9 @@ class Site(Protocol):
     topics: Topics
 
     @property
+    def rules(self) -> RuleSource: ...
+
+    @property
     def broker(self) -> MemoryBroker: ...
 
     @property
@@ -55,9 +58,8 @@ class Site(Protocol):
 class Member:
     """One life of a process. `turn` lets it work a little; nothing of the product's errors comes out of it but bugs."""
 
-    def __init__(self, site: Site, name: str, rule_set: RuleSet, wall_ahead_ms: int) -> None:
+    def __init__(self, site: Site, name: str, wall_ahead_ms: int) -> None:
         self.name = name
-        self.rule_set = rule_set
         self.busy = False
         """It is in the middle of a turn, in which others have theirs."""
         self.over = False
@@ -111,10 +113,10 @@ class Member:
             transaction_timeout_ms=plan.transaction_ms,
             max_poll_interval_ms=plan.max_poll_ms,
         )
-        tagger = Tagger(self.log, self._clock, site.settings, self.rule_set, site.topics, OWN_WRITERS)
+        tagger = Tagger(self.log, self._clock, site.settings, site.rules, site.topics, OWN_WRITERS)
         self.log.subscribe(site.topics.sources, tagger._on_assign, tagger._on_revoke)
         self.tagger = tagger
-        site.trace.met(Kind.STARTED, self.name, self.rule_set.version[-2:])
+        site.trace.met(Kind.STARTED, self.name, site.rules.in_force().version[-2:])
 
     def _look(self) -> None:
         """Raise PartitionStopped if one is."""

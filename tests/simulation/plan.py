@@ -50,6 +50,8 @@ class Plan:
     """Whether they are static members of the group."""
     rule_sets: tuple[RuleSet, ...]
     """More than one: the rules are changed, one after another."""
+    forgets_rules: bool
+    """Nobody knows rules any more that are not in force."""
     events: tuple[Record, ...]
     """In order of sending."""
     misplaced_percent: int
@@ -149,6 +151,7 @@ def draw(seed: int) -> Plan:
         members=rng.choice((1, 2, 2, 3)),
         static=rng.random() < 0.5,
         rule_sets=rule_sets,
+        forgets_rules=rng.random() < 0.3,
         events=tuple(events),
         misplaced_percent=misplaced_percent,
         follow_wall=follow_wall,

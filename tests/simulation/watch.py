@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Generator, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest import mock
 
 import structlog
 
-from streams.tagger import backfill, loop, recovery, restore
-from streams.tagger.recovery import Recovered
+from streams.log import Stamp
+from streams.tagger import backfill, changeover, loop, recovery, restore
 from tests.simulation.faults import Crash
 from tests.simulation.kinds import Kind
 from tests.simulation.memory_log import MemoryLog
@@ -23,6 +23,7 @@ TOLD: Final = {
     "snapshot.not_written": Kind.SNAPSHOT_NOT_WRITTEN,
     "journal.cut_and_no_snapshot": Kind.REBUILT,
     "journal.older_epochs_ignored": Kind.STRAY_IGNORED,
+    "changeover.done": Kind.CHANGEOVER,
 }
 """What the product's own log says of where it was led."""
 PASSED_OVER: Final = {"damaged": Kind.PASSED_OVER_DAMAGED, "other_rules": Kind.PASSED_OVER_OTHER_RULES}
@@ -63,21 +64,20 @@ def _wrapped(trace: Trace) -> list[tuple[object, str, Callable[..., Any]]]:
         trace.count(Kind.KEPT if same else Kind.NOT_KEPT)
         return same
 
-    def writing(*given: Any) -> None:
+    def writing(*given: Any) -> Stamp:
         trace.danger = IN_BACKFILL
         try:
-            write(*given)
+            return write(*given)
         except Crash:
             trace.count(Kind.CRASH_IN_BACKFILL)
             raise
         finally:
             trace.danger = 1.0
 
-    def completing(log: Any, topics: Any, recovered: Recovered, now_ms: int) -> Iterator[None]:
-        number = recovered.work.number
-        yield from whole(log, topics, recovered, now_ms)
-        if not recovered.changed and recovered.work.number > number:
-            trace.count(Kind.BACKFILL_COMPLETED)
+    def completing(*given: Any) -> Generator[None, None, Stamp]:
+        stamp = yield from whole(*given)
+        trace.count(Kind.BACKFILL_DONE)
+        return stamp
 
     return [
         (restore, "_put", _counting(trace, Kind.RESTORED, restore._put)),
@@ -85,6 +85,7 @@ def _wrapped(trace: Trace) -> list[tuple[object, str, Callable[..., Any]]]:
         (recovery, "_is_as_it_was", judging_kept),
         (backfill, "_write", writing),
         (loop, "backfill", completing),
+        (changeover, "backfill", completing),
     ]
 
 

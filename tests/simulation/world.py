@@ -69,6 +69,29 @@ class ArchivingBroker(MemoryBroker):
             self._trace.count(Kind.JOURNAL_CUT, bool(gone))
 
 
+class RuleHistory:
+    """The rules in force, one set after the other."""
+
+    def __init__(self, plan: Plan, trace: Trace) -> None:
+        self._plan = plan
+        self._trace = trace
+        self._in_force = 0
+
+    def now(self, share: float) -> None:
+        """So much of the time in which things go wrong is over."""
+        number = min(int(len(self._plan.rule_sets) * share), len(self._plan.rule_sets) - 1)
+        if number != self._in_force:
+            self._in_force = number
+            self._trace.met(Kind.OTHER_RULES, "", self.in_force().version[-2:])
+
+    def in_force(self) -> RuleSet:
+        return self._plan.rule_sets[self._in_force]
+
+    def of(self, version: str) -> RuleSet | None:
+        known = self._plan.rule_sets if not self._plan.forgets_rules else (self.in_force(),)
+        return next((r for r in known if r.version == version), None)
+
+
 class World:
     """`run` it once."""
 
@@ -89,7 +112,7 @@ class World:
         """Those that are not over; two of a name, where a successor was started too early."""
         self.stack: list[Member] = []
         self._rng = random.Random(f"world {plan.seed}")
-        self._rules = plan.rule_sets[0]
+        self.rules = RuleHistory(plan, self.trace)
         self._round = 0
 
     @property
@@ -100,7 +123,10 @@ class World:
 
     def run(self) -> None:
         """To the very end. Raises what is wrong with the product, NotCaughtUp among it."""
-        with mock.patch("streams.tagger.loop.FETCH_MOST", self.plan.fetch_most):
+        with (
+            mock.patch("streams.tagger.loop.FETCH_MOST", self.plan.fetch_most),
+            mock.patch("streams.tagger.loop.CHANGE_S", 0.0),
+        ):
             self._go_wrong()
             self.settle()
             # what the dead have open is over, and all markers are written
@@ -131,6 +157,7 @@ class World:
 
     def _one_round(self) -> None:
         self._round += 1
+        self.rules.now(self._round / (self.plan.rounds + 1))
         self.trace.note("", f"round {self._round}")
         if not self.sender.done and self._rng.random() < 0.4:
             self._send()
@@ -173,13 +200,7 @@ class World:
         self.members = [m for m in self.members if not m.over]
 
     def _start(self, name: str) -> None:
-        """A process, with the rules that are in force by now."""
-        step = len(self.plan.rule_sets) * self._round // (self.plan.rounds + 1)
-        rules = self.plan.rule_sets[min(step, len(self.plan.rule_sets) - 1)]
-        if rules is not self._rules:
-            self.trace.count(Kind.OTHER_RULES)
-            self._rules = rules
-        self.members.append(Member(self, name, rules, self._rng.choice((0, 0, -86_400_000, 3_600_000))))
+        self.members.append(Member(self, name, self._rng.choice((0, 0, -86_400_000, 3_600_000))))
 
     def _change_members(self) -> None:
         """Start who is not there; restart one, or let one go."""
@@ -223,7 +244,7 @@ class World:
     def settle(self) -> None:
         """No more faults: until all is caught up. Raises NotCaughtUp."""
         self.chaos.others = None
-        self._round = self.plan.rounds
+        self.rules.now(1)
         for turn in range(QUIET_TURNS):
             if turn % 8 == 0 or not self.members:
                 self._complete()
@@ -233,10 +254,7 @@ class World:
         raise NotCaughtUp("\n".join([self._how_it_stands(), *self.trace.lines[-20:]]))
 
     def _complete(self) -> None:
-        """All of them there, with the last rules."""
-        for member in self.members:
-            if member.rule_set is not self.final_rules:
-                self._stop(member, leave=True)
+        """All of them there."""
         for name in self._names():
             if not any(m.name == name for m in self.members):
                 self._start(name)
@@ -248,6 +266,8 @@ class World:
                 return False
             for partition, running in member.tagger._running.items():
                 owners.append(partition)
+                if running.work.rule_set.version != self.final_rules.version:
+                    return False
                 if running.work.engine.due() or any(s.held for s in running.work.sources):
                     return False
         return sorted(owners) == list(range(self.plan.partitions)) and all(map(self._is_read, owners))
