@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.records import Current, JournalRecord
-from streams.tagger.journal import Entry
+from streams.tagger.journal import Entry, is_published
 
 __all__ = ["Clocks", "Point", "first_told", "is_begun", "newest_point"]
 
@@ -61,15 +61,17 @@ class Clocks:
 def newest_point(entries: Sequence[Entry], clocks: Clocks) -> tuple[Point, list[Entry]] | None:
     """The newest point, and the entries up to it; `entries` are those that count.
 
-    A snapshot's record is of an earlier moment than its place in the journal. So it is a point only where no steps are
-    left: then nothing was done since.
+    Within a changeover there is none: some of what is published then is by the old rules, some by the new ones. A
+    snapshot's record is of an earlier moment than its place in the journal; so it is a point only where no steps are
+    left, for then nothing was done since.
     """
-    records = [entry.record for entry in entries]
-    kind = "step" if any(r.kind in ("step", "changeover") for r in records) else "snapshot"
-    for place in range(len(records) - 1, -1, -1):
-        record = records[place]
-        if record.kind == kind and (position := clocks.position_of(record)) is not None:
-            return _point(record, position), list(entries[: place + 1])
+    kinds = ("step", "changeover") if any(e.record.kind in ("step", "changeover") for e in entries) else ("snapshot",)
+    for place in range(len(entries) - 1, -1, -1):
+        record = entries[place].record
+        if record.kind in kinds and (position := clocks.position_of(record)) is not None:
+            up_to = list(entries[: place + 1])
+            if is_published(up_to, record.rule_version):
+                return _point(record, position), up_to
     return None
 
 

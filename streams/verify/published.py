@@ -123,14 +123,12 @@ class Publishing:
         """
         assert self._told is not None
         last_s = self._clock.monotonic_s() + self._wait_s
-        while True:
-            for messages in self._journal.more():
-                self._take_journal(messages)
-            if self._given_seq >= self._told.newest_seq:
-                return None
+        while self._given_seq < self._told.newest_seq:
             if self._clock.monotonic_s() > last_s:
                 return self._given_seq + 1, self._told.newest_seq
-            self._clock.sleep(READ_WAIT_S)
+            for messages in self._journal.more():
+                self._take_journal(messages)
+        return None
 
     def close(self) -> None:
         for tail in (self._journal, self._current, self._changes):
