@@ -20,16 +20,21 @@ Kernel = Callable[..., Any]
 """A compiled function: its arguments are arrays and numbers whose types Numba finds out by itself."""
 
 
-def _sources_digest() -> str:
-    """Digest of every source that compiled code can come from: our packages below this one, and Numba's version.
+def sources() -> list[Path]:
+    """Every source that compiled code can come from: our packages below this one.
 
-    Not of the oracle: it is never compiled and may import nothing that is, nor does the engine import it.
+    Without the oracle's: it is never compiled, and may import nothing that is.
     """
-    digest = hashlib.sha256(numba.__version__.encode())
     here = Path(__file__).parent
-    for path in sorted([*here.rglob("*.py"), *(here.parent / "schemas").glob("*.py")]):
-        if here / "oracle" not in path.parents:
-            digest.update(path.read_bytes())
+    ours = sorted([*here.rglob("*.py"), *(here.parent / "schemas").glob("*.py")])
+    return [path for path in ours if here / "oracle" not in path.parents]
+
+
+def _sources_digest() -> str:
+    """Digest of all sources, and of Numba's version."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sources():
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -47,25 +47,26 @@ ENTRIES: Final[dict[str, Entry]] = {
     ),
     "TS-S106": Entry(
         title="The rules are not those of the tagger",
-        why="Tags computed by other rules than those in force differ by nature, and would say nothing of the pipeline.",
-        cure="Point `rules.dir` to the rules that the tagger runs; or, if these are to be in force, restart the tagger "
-        "with them and verify again when it is done.",
+        why="Tags computed by other rules than those in force differ by nature, and would say nothing of the pipeline. "
+        "`tags.changes`, `tags.current` and Redis were only compared with each other.",
+        cure="Point `rules.dir` to the rules that the tagger runs; or, if these are to be in force, wait until the "
+        "tagger has taken them up, and verify again.",
         example="tagstream verify after rules/value.yaml was edited and before the tagger was restarted",
     ),
     "TS-S107": Entry(
         title="Events that were applied are gone, so tags cannot be computed from the beginning",
         why="Verifying begins at the first event that the tagger ever applied. The topic's retention has deleted some, "
-        "and nobody can tell which customers they were of, so that of no customer it is known that all are there.",
-        cure="Restore the topic. If the events are gone for good, the partition cannot be verified from the sources; "
-        "digests are compared at each recovery all the same, and `tagstream reconcile` compares Redis with "
-        "`tags.current`. Keep events for ever, or as long as tags are to be verified.",
+        "and nobody can tell which customers they were of, so that of no customer it is known that all are there. "
+        "`tags.changes`, `tags.current` and Redis were only compared with each other.",
+        cure="Restore the topic. If the events are gone for good, what is published can only be compared with itself, "
+        "which was done. Keep events for ever, or as long as tags are to be verified.",
         example="retention.ms=7776000000 on events.browse, and a tagger that has run for a year",
     ),
     "TS-S108": Entry(
         title="The partition has no step that is done with",
-        why="What is compared must stand still in the journal: the newest step whose `@clock` stands in `tags.current` "
-        "and that has left no timer over. None was met within 15 s: the tagger is busy with a backfill or with "
-        "timers, or it was stopped in the midst of them.",
+        why="What is compared must stand still in the journal: the newest step whose `@clock` stands in `tags.current`, "
+        "that has left no timer over, and that is not within a changeover to other rules. None was met within 15 s: "
+        "the tagger is busy with a changeover or with timers, or it was stopped in the midst of them.",
         cure="Start the tagger, wait until `tagstream_clock_lag_seconds` is small, and try again.",
         example="tagstream verify while a million windows end at midnight",
     ),

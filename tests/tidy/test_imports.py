@@ -32,7 +32,14 @@ def test_imports_point_one_way() -> None:
 
 @pytest.mark.parametrize(
     ("package", "imported"),
-    [("processors", "streams"), ("schemas", "processors"), ("schemas", "socket"), ("processors", "confluent_kafka")],
+    [
+        ("processors", "streams"),
+        ("schemas", "processors"),
+        ("schemas", "socket"),
+        ("processors", "confluent_kafka"),
+        ("processors.oracle", "processors.jit"),
+        ("processors.oracle", "numpy"),
+    ],
 )
 def test_a_forbidden_import_is_found(tmp_path: Path, package: str, imported: str) -> None:
     for name in PACKAGES:
@@ -43,7 +50,7 @@ def test_a_forbidden_import_is_found(tmp_path: Path, package: str, imported: str
         (tmp_path / f"{module}.py").write_text("")
     (tmp_path / "processors/rules/compile.py").write_text("")
     assert lint_imports(tmp_path).returncode == 0
-    (tmp_path / package / "wrong.py").write_text(f"import {imported}\n")
+    (tmp_path / package.replace(".", "/") / "wrong.py").write_text(f"import {imported}\n")
     done = lint_imports(tmp_path)
     assert done.returncode != 0
     assert f"{package}.wrong" in done.stdout
