@@ -27,8 +27,10 @@ class Tail:
         self.place = place
         self._progress = progress
         self._reader = KafkaReader(config, place, FROM_THE_BEGINNING)
-        self.first = self._reader.extent()[0]
-        """Offset of the oldest record that is there."""
+
+    def oldest(self) -> int:
+        """Offset of the oldest record that is there now; older ones may be deleted while one reads."""
+        return self._reader.extent()[0]
 
     def more(self) -> Iterator[list[Message]]:
         """What there is by now, in pieces. What comes meanwhile is left for the next time, so that it ends."""

@@ -64,9 +64,9 @@ ENTRIES: Final[dict[str, Entry]] = {
     ),
     "TS-S108": Entry(
         title="The partition has no step that is done with",
-        why="What is compared must stand still in the journal: the newest step whose `@clock` stands in `tags.current`, "
-        "that has left no timer over, and that is not within a changeover to other rules. None was met within 15 s: "
-        "the tagger is busy with a changeover or with timers, or it was stopped in the midst of them.",
+        why="What is compared must stand still in the journal: the newest step whose `@clock` stands in "
+        "`tags.current`, that has left no timer over, and that is not within a changeover to other rules. None was "
+        "met within 15 s: the tagger is busy with a changeover or with timers, or it was stopped in the midst of them.",
         cure="Start the tagger, wait until `tagstream_clock_lag_seconds` is small, and try again.",
         example="tagstream verify while a million windows end at midnight",
     ),

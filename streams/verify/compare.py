@@ -48,6 +48,11 @@ class Found:
         self.behind |= other.behind
         self.changes_gone += other.changes_gone
 
+    def put_right(self, again: Found) -> None:
+        """What was found of those who were uncertain, when they were looked at again."""
+        self.differences = [d for d in self.differences if d.customer_id not in self.uncertain] + again.differences
+        self.uncertain = again.uncertain
+
     @property
     def is_right(self) -> bool:
         """Whether nothing wrong was found."""

@@ -99,8 +99,9 @@ class Publishing:
         if found is None:
             return None
         point, entries = found
-        self._told = ToldChanges(self._sample, point.rule_version, whole=self._changes.first == 0)
-        is_cut = self._journal.first > 0
+        self._told = ToldChanges(self._sample, point.rule_version, whole=self._changes.oldest() == 0)
+        # by what was read: more may have been cut since
+        is_cut = entries[0].offset > 0
         published = Published(point, entries, is_cut, self._told, self._versions, self._unreadable)
         self.read_changes_to(point.seq)
         return published

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from processors.oracle.event import TagValue
+from processors.oracle.event import Record, TagValue
 from processors.oracle.judge import Judge, OracleChange, is_out_of_time
 from processors.oracle.place import partition_of
 from processors.oracle.reading import read_record
@@ -30,9 +30,16 @@ from streams.verify.published import Published
 from streams.verify.sample import Sample
 from streams.verify.schemas_seen import SchemasSeen
 
-__all__ = ["OnProgress", "Recomputed", "Recomputing"]
+__all__ = ["Clocks", "OnProgress", "Recomputed", "Recomputing"]
 
 Outcomes = Counter[Outcome]
+
+Clocks = Mapping[str, Mapping[str, int]]
+"""By customer and id of a record the partition's clock (ms) at which it was applied."""
+
+_Held = tuple[int, bool, int, Record]
+"""The clock at which a record was applied, whether it came late, its place in the order of arrival, the record. What
+came late stands behind what made the clock so."""
 
 OnProgress = Callable[[int, int], None]
 """Told how many records were judged, and of how many."""
@@ -70,6 +77,7 @@ class _Bench:
         schemas: SchemasSeen,
         sample: Sample,
         most_of_one: int | None,
+        clocks: Clocks,
         on_progress: Callable[[int], None],
     ) -> None:
         self.judge = judge
@@ -82,18 +90,27 @@ class _Bench:
         self.schemas = schemas
         self._sample = sample
         self._most_of_one = most_of_one
+        self._clocks = clocks
         self._on_progress = on_progress
+        self._held: list[_Held] = []
         self._records: Counter[str] = Counter()
         sample.on_forget(self._forget)
 
-    def read(self, arrived: Iterator[Arrived]) -> None:
-        """Records in the order in which they were applied."""
+    def read_before_the_cut(self, arrived: Iterator[Arrived]) -> None:
+        """Records in the order of arrival; those that are known to have been applied later are."""
+        self.read(arrived, hold=True)
+        for clock, _, _, record in sorted(self._held, key=lambda held: held[:3]):
+            self.judge.apply(record, clock)
+        self._held.clear()
+
+    def read(self, arrived: Iterator[Arrived], *, hold: bool = False) -> None:
+        """Records in the order in which they were applied; `hold`: which is to be seen later."""
         for record in arrived:
             self.clock = max(self.clock, record.arrival_ms)
             self.events += 1
             if self.events % TELL_EVERY == 0:
                 self._on_progress(self.events)
-            self.outcomes[self._read(record.source, record.message.value())] += 1
+            self.outcomes[self._read(record.source, record.message.value(), hold)] += 1
 
     def _forget(self, customer_id: str) -> None:
         """The sample does not want the customer any more."""
@@ -101,7 +118,7 @@ class _Bench:
         self._records.pop(customer_id, None)
         self.too_many.discard(customer_id)
 
-    def _read(self, source: int, value: bytes | None) -> Outcome:
+    def _read(self, source: int, value: bytes | None, hold: bool) -> Outcome:
         if value is None:
             return Outcome.SKIPPED
         try:
@@ -113,7 +130,11 @@ class _Bench:
             return Outcome.DEAD if is_dead else Outcome.REKEYED
         outcome = self.judge.outcome_of(record, self.clock)
         if outcome in (Outcome.LATE, Outcome.APPLIED) and self._has_room(record.customer_id):
-            self.judge.apply(record, self.clock)
+            clock = self._clocks.get(record.customer_id, {}).get(record.event_id, 0) if hold else 0
+            if hold and self._clocks:
+                self._held.append((max(clock, self.clock), clock > self.clock, len(self._held), record))
+            else:
+                self.judge.apply(record, self.clock)
         return outcome
 
     def _has_room(self, customer_id: str) -> bool:
@@ -142,8 +163,10 @@ class Recomputing:
     most_of_one: int | None
     """Records of one customer; None: no bound."""
 
-    def run(self, partition: int, published: Published, sample: Sample, on_progress: OnProgress) -> Recomputed:
-        """The tags at the point of `published`.
+    def run(
+        self, partition: int, published: Published, sample: Sample, clocks: Clocks, on_progress: OnProgress
+    ) -> Recomputed:
+        """The tags at the point of `published`. `clocks`: of records before the journal's cut, where they are known.
 
         Raises KafkaError; StateError TS-S106 if the rules are others, TS-S107 if events are gone that were applied.
         """
@@ -161,10 +184,13 @@ class Recomputing:
             judge.sightings.most = self.dedupe_max_ids
             total = sum(max(0, point.next.get(p.topic, 0) - begin.get(p.topic, 0)) for p in places)
             bench = _Bench(
-                *(self.topics, partition, judge, SchemasSeen(self.writers), sample, self.most_of_one),
+                *(self.topics, partition, judge, SchemasSeen(self.writers), sample, self.most_of_one, clocks),
                 lambda done: on_progress(done, total),
             )
-            return _apply(bench, places, sources, published)
+            recomputed = _apply(bench, places, sources, published)
+            # also of what was deleted while it was read
+            _check_reach(tails, begin, point)
+            return recomputed
         finally:
             for tail in tails:
                 tail.close()
@@ -178,7 +204,7 @@ def _apply(
     records = [entry.record for entry in published.entries]
     if published.journal_is_cut:
         first = first_told(records)
-        bench.read(merged(sources, _ends(places, first, before=first.kind != "snapshot")))
+        bench.read_before_the_cut(merged(sources, _ends(places, first, before=first.kind != "snapshot")))
         bench.clock = max(bench.clock, first.clock_before)
     before_the_cut = frozenset(judge.customers)
     bench.outcomes.clear()
@@ -228,7 +254,7 @@ def _check_reach(tails: Sequence[Tail], begin: dict[str, int], point: Point) -> 
     gone = []
     for tail in tails:
         topic = tail.place.topic
-        lost = min(tail.first, point.next.get(topic, 0)) - begin.get(topic, 0)
+        lost = min(tail.oldest(), point.next.get(topic, 0)) - begin.get(topic, 0)
         if lost > 0:
             gone.append(f"the first {lost} of {topic}")
     if gone:

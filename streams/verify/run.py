@@ -14,7 +14,7 @@ from streams.clock import Clock
 from streams.verify.compare import Found, compare
 from streams.verify.point import Point, first_told
 from streams.verify.published import Published, Publishing
-from streams.verify.recompute import OnProgress, Recomputed, Recomputing
+from streams.verify.recompute import Clocks, OnProgress, Recomputed, Recomputing
 from streams.verify.redis_side import RedisSide
 from streams.verify.sample import Rank, Sample
 
@@ -121,20 +121,24 @@ class Verifier:
                 report.notes = ["no tagger has applied anything yet"]
                 return
             report.point = published.point
-            should = self._recompute(report, published, sample)
+            should = self._recompute(report, published, sample, {})
             position = published.point.position
             self.redis.wait_for(partition, position, self.wait_s)
             held = self.redis.read(sample.kept, partition, position)
             publishing.read_changes_to(max([0, *(each.seq for each in held.values())]))
             found = compare(sample.kept, should, published, held)
+            if found.uncertain:
+                again = Sample(only=found.uncertain)
+                clocks = {customer_id: published.told.clocks_of(customer_id) for customer_id in found.uncertain}
+                found.put_right(compare(again.kept, self._recompute(report, published, again, clocks), published, held))
             found.of_partition = _of_partition(published, publishing.numbers_nobody_gave(), should)
             report.found.add(found)
             report.notes = _notes(published, report.found)
 
-    def _recompute(self, report: PartReport, published: Published, sample: Sample) -> Recomputed | None:
+    def _recompute(self, report: PartReport, published: Published, sample: Sample, clocks: Clocks) -> Recomputed | None:
         """None: it cannot be done, which the report then says."""
         try:
-            should = self.recomputing.run(report.partition, published, sample, self.on_progress)
+            should = self.recomputing.run(report.partition, published, sample, clocks, self.on_progress)
         except StateError as error:
             report.refused = error
             return None

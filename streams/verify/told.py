@@ -44,7 +44,7 @@ class ToldChanges:
     sample: Sample
     rule_version: str
     """Of the rules by which the oracle judges."""
-    whole: bool
+    whole: bool = True
     """Whether the topic still has its first record: else a tag without a change is not known to be absent."""
     of: dict[str, list[Told]] = field(default_factory=lambda: defaultdict(list))
     """By customer those that count, in order of number."""
@@ -64,6 +64,9 @@ class ToldChanges:
 
     def take(self, messages: Iterable[Message]) -> None:
         """More of the topic."""
+        messages = list(messages)
+        if self.first_seq is None and messages:
+            self.whole = messages[0].offset() == 0
         for change in self._read(messages):
             is_repeat = self._is_repeat(change)
             if not is_repeat and (change.origin == "backfill" or change.rule_version != self.rule_version):
@@ -76,6 +79,11 @@ class ToldChanges:
         """The sample does not want the customer any more."""
         self.of.pop(customer_id, None)
         self.repeated.pop(customer_id, None)
+
+    def clocks_of(self, customer_id: str) -> dict[str, int]:
+        """By id of an event or command the partition's clock (ms) when it was applied, as its changes tell."""
+        changes = [told.change for told in self.of.get(customer_id, ())]
+        return {change.cause: change.effective_at_ms for change in changes if change.cause is not None}
 
     def gaps_up_to(self, seq: int) -> list[tuple[int, int]]:
         """Numbers up to `seq` that nobody has."""

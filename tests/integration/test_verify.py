@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -12,14 +13,23 @@ import redis
 from confluent_kafka import TopicPartition as KafkaPartition
 from typer.testing import CliRunner, Result
 
+from processors.oracle.event import Event
 from schemas.records import Change, Current, TagValue
 from streams import topics
 from streams.cli.main import app
 from streams.clock import SystemClock
 from streams.redis_layout import Layout
-from tests.integration.pipeline import ROOT, Pipeline, kill, tags_after, texts, until
-from tests.integration.story import story
+from tests.integration.pipeline import ROOT, Pipeline, as_avro, kill, tags_after, texts, until
+from tests.integration.story import START_MS, story
 
+BOUGHT = """
+- tag: bought
+  name: {zh: 买过, en: Bought}
+  describe: {zh: 买过, en: Bought something}
+  class: dynamic
+  category: behaviour
+  when: count(purchase, 30d) >= 1
+"""
 STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))
 SMALL_STEPS = {"TAGGER__MAX_STEP_EVENTS": "15", "TAGGER__COMMIT_INTERVAL_MS": "1"}
 CUT_JOURNAL = {"TAGGER__SNAPSHOT_INTERVAL_S": "1", "TAGGER__SNAPSHOTS_KEPT": "2"}
@@ -43,21 +53,39 @@ def listed(report: dict[str, Any]) -> set[tuple[str, str, str]]:
 
 
 def work_with_kills(pipeline: Pipeline, redis_client: redis.Redis, **settings: str) -> dict[str, dict[str, Any]]:
-    """A history goes through taggers that are killed; everything comes to an end. Returns all tags."""
+    """A history goes through taggers that are killed; everything comes to an end. Returns all tags.
+
+    Each part of it is there before the tagger that reads it is: so what is applied comes in the order of arrival.
+    """
     pipeline.write_rules(*STARTER_RULES)
     events = story(pipeline.rules(), 3, 900, 20)
     pipeline.start("projector")
     for start in range(0, 900, 300):
+        pipeline.send(events[start : start + 300])
+        before = steps_of(pipeline)
         tagger = pipeline.start("tagger", "t", **SMALL_STEPS, **settings)
-        pipeline.send(events[start : start + 150])
-        pipeline.wait_until_caught_up()
-        pipeline.send(events[start + 150 : start + 300])
+        until(lambda before=before: steps_of(pipeline) > before)  # type: ignore[misc]
         kill(tagger)
     pipeline.start("tagger", "t", **settings)
     pipeline.wait_until_caught_up()
     tags = tags_after(pipeline.changes())
     pipeline.wait_for_redis(redis_client, texts(tags))
     return tags
+
+
+def steps_of(pipeline: Pipeline) -> int:
+    return sum(map(len, pipeline.journal().values()))
+
+
+def send_what_must_not_come_through(pipeline: Pipeline) -> None:
+    """An event in the wrong partition, which is moved, and one that is none."""
+    late_ms = max(event.arrival_ms for event in pipeline.sent.values())
+    event = Event("purchase", "in the wrong partition", "顾客-1", late_ms, late_ms, {"amount_cents": 100})
+    elsewhere = (pipeline.partition_of(event.customer_id) + 1) % pipeline.kafka.partitions
+    pipeline.put(event, as_avro(event), partition=elsewhere)
+    pipeline.put(event, b"{", partition=elsewhere)
+    pipeline.flush()
+    pipeline.wait_until_caught_up()
 
 
 def journals_begin_at(pipeline: Pipeline) -> list[int]:
@@ -70,14 +98,17 @@ def test_a_pipeline_that_was_killed_is_right_and_what_is_planted_is_found(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis, settings: dict[str, str]
 ) -> None:
     tags = work_with_kills(pipeline, redis_client, **settings)
-    if settings:
-        until(lambda: min(journals_begin_at(pipeline)) != 1, what=lambda: f"{journals_begin_at(pipeline)}")
+    if not settings:
+        send_what_must_not_come_through(pipeline)
+        tags = tags_after(pipeline.changes())
+    else:
+        until(lambda: 1 not in journals_begin_at(pipeline), what=lambda: f"{journals_begin_at(pipeline)}")
     result = verify(pipeline, monkeypatch, "--json")
     assert result.exit_code == 0, result.output
     report = report_of(result)
     assert (report["differences"], report["not_in_full"], report["whole"]) == (0, 0, True)
     assert report["customers"] >= len(tags)
-    assert report["events"] >= sum(len(each) for each in pipeline.applied().values()) > 0
+    assert report["events"] >= len(pipeline.sent)
     sampled = report_of(verify(pipeline, monkeypatch, "--json", "--sample", "3"))
     assert 0 < sampled["customers"] <= 3 and sampled["differences"] == 0
 
@@ -109,6 +140,50 @@ def test_a_pipeline_that_was_killed_is_right_and_what_is_planted_is_found(
     for customer in (first, second, third):
         one = verify(pipeline, monkeypatch, "--customer", customer)
         assert one.exit_code == 1 and customer in one.stdout, one.output
+
+
+@pytest.mark.parametrize(
+    ("rule", "exit_code", "uncertain"),
+    [(BOUGHT, 0, False), (f"{BOUGHT}  dwell: 1m\n", 2, True)],
+    ids=["a change tells the time", "no change tells it"],
+)
+def test_an_order_that_the_journal_no_longer_tells_makes_no_difference_and_no_silent_pass(
+    pipeline: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+    rule: str,
+    exit_code: int,
+    uncertain: bool,
+) -> None:
+    pipeline.write_rules(rule)
+    customer = next(f"c{n}" for n in range(100) if pipeline.partition_of(f"c{n}") == 0)
+    pipeline.start("projector")
+
+    def tell(event_type: str, number: int, at_ms: int) -> None:
+        pipeline.send([Event(event_type, f"e{number}", customer, START_MS, START_MS + at_ms)])
+        pipeline.wait_until_caught_up()
+
+    tagger = pipeline.start("tagger", "t")
+    tell("browse", 0, 60_000)
+    # it comes to its topic's end behind the clock, and so is applied at the clock
+    tell("purchase", 1, 30_000)
+    tell("purchase", 2, 200_000)
+    (entered,) = pipeline.changes()
+    assert entered.effective_at == START_MS + (120_000 if "dwell" in rule else 60_000)
+    result = verify(pipeline, monkeypatch)
+    assert result.exit_code == 0, result.output
+    tagger.stop(10)
+    pipeline.start("tagger", "t", **CUT_JOURNAL)
+    for number in range(3, 100):
+        if journals_begin_at(pipeline)[0] > 3:
+            break
+        tell("purchase", number, 200_000 + number)
+        time.sleep(0.5)
+    assert journals_begin_at(pipeline)[0] > 3
+    result = verify(pipeline, monkeypatch, "--json")
+    assert result.exit_code == exit_code, result.output
+    report = report_of(result)
+    assert (report["differences"], report["uncertain"]) == (0, [customer] if uncertain else [])
 
 
 def write_changes_anew(pipeline: Pipeline, changes: Iterable[Change]) -> None:

@@ -64,7 +64,7 @@ def oracle_says(seq: int, tag: str, before: TagValue, after: TagValue) -> Oracle
 
 def told(changes: Sequence[Change], *, whole: bool = True) -> ToldChanges:
     found = ToldChanges(Sample(), VERSION, whole)
-    messages: list[Message] = [Sent(each.to_avro()) for each in changes]
+    messages: list[Message] = [Sent(each.to_avro(), n + (not whole)) for n, each in enumerate(changes)]
     found.take(messages)
     return found
 
