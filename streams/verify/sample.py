@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Final
 
-__all__ = ["CUSTOMER_WEIGHS", "Rank", "Sample"]
+__all__ = ["CUSTOMER_WEIGHS", "Rank", "Sample", "rank_of"]
 
 CUSTOMER_WEIGHS: Final = 20
 """In records: what the oracle keeps of each customer for each tag, before any event."""
@@ -22,6 +22,7 @@ Rank = int
 
 
 def rank_of(customer_id: str) -> Rank:
+    """A customer's place."""
     return int.from_bytes(blake2b(customer_id.encode(), digest_size=16).digest(), "big")
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from streams.verify.sample import CUSTOMER_WEIGHS, Sample
+from streams.verify.sample import CUSTOMER_WEIGHS, Sample, rank_of
 
 IDS = [f"c{n}" for n in range(500)]
 
@@ -58,3 +58,14 @@ def test_those_who_are_named_are_kept_though_nobody_asks_and_no_others_are() -> 
     sample = Sample(only=["a", "b"], room=1)
     assert (sample.wants("a"), sample.wants("c")) == (True, False)
     assert (sample.kept, sample.bar) == ({"a", "b"}, None)
+
+
+def test_whoever_was_turned_away_does_not_come_back_when_there_is_room_again() -> None:
+    first, second, third = sorted(IDS, key=rank_of)[:3]
+    sample = Sample(room=3 * CUSTOMER_WEIGHS)
+    assert sample.wants(third)
+    assert all(sample.wants(second) for _ in range(2 * CUSTOMER_WEIGHS))
+    assert sample.kept == {second}
+    assert sample.wants(first)
+    assert sample.kept == {first}
+    assert not sample.wants(third)
