@@ -116,6 +116,20 @@ def see(m, m32, g, row, at, event_time, clock, h):  # type: ignore[no-untyped-de
     series.add(m, m32, g, row, at, event_time, clock, 1, 0)
 
 
+@jit
+def leave_out(m, m32, g, row, at, level, lost):  # type: ignore[no-untyped-def]
+    """Keep no more than a cell does that is at this level, and has left values out up to the pane `lost`."""
+    seen = series.behind_windows(g, at, m32[at * 2 + L.CELL_SERIES32])
+    if level <= m32[seen * 2 + L.SEEN_LEVEL32]:
+        return
+    m32[seen * 2 + L.SEEN_LEVEL32] = level
+    m[seen + L.SEEN_LOST] = max(m[seen + L.SEEN_LOST], lost)
+    for i in range(m32[seen * 2 + L.SEEN_COUNT32] - 1, -1, -1):
+        entry = wide(m32[seen * 2 + L.SEEN_BLOCK32]) + i * ENTRY_WORDS
+        if not _is_kept(m[entry], level):
+            _drop(m, m32, g, row, at, wide(i), m[L.R_CLOCK])
+
+
 @inline
 def level_of(m32, g, at):  # type: ignore[no-untyped-def]
     """A count of the cell stands for 2^level as many."""

@@ -16,7 +16,7 @@ from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
 from processors.snapshot import copy_of, program_hash
-from processors.state import State, make_room, new_state, remember_ids, state_of
+from processors.state import State, make_room, new_state, remember_ids, state_of, with_ids_of
 from schemas.outcomes import Outcome
 
 ENGINE_VERSION = 3
@@ -83,7 +83,7 @@ class Partition:
         row of `decoded.events` gets its outcome.
         """
         before = self.clock
-        self._begin()
+        self.forget_output()
         done = 0
         while done < order.size:
             st, pr = self._state, self.program
@@ -100,7 +100,8 @@ class Partition:
             self._state = make_room(self._state, self.program.g)
         return self._output(before)
 
-    def _begin(self) -> None:
+    def forget_output(self) -> None:
+        """What the last step put out is gone."""
         st = self._state
         step.begin_step(st.m, st.m32, self.program.g, st.touched, st.evidence)
 
@@ -124,6 +125,10 @@ class Partition:
             m=m,
             digest=int(m[L.R_DIGEST]),
         )
+
+    def make_room(self, texts: int = 0) -> None:
+        """Make larger whatever is short, and so that as many more texts find a place."""
+        self._state = make_room(self._state, self.program.g, texts)
 
     def next_flip_at(self, customer_id: str, tag: int) -> int:
         """When the customer's tag will flip if nothing happens, as CH_FLIP says: a time (ms), L.NEVER or L.UNKNOWN."""
@@ -210,7 +215,7 @@ class Partition:
 
         What the last step put out is gone afterwards.
         """
-        self._begin()
+        self.forget_output()
         return copy_of(self._state.m, room)
 
     def restore(self, memory: I64) -> None:
@@ -220,6 +225,10 @@ class Partition:
     def remember_ids(self, most: int) -> None:
         """From now on remember up to `most` event ids."""
         remember_ids(self._state.m, most)
+
+    def remember_ids_of(self, other: Partition) -> None:
+        """Remember the very event ids that another one does."""
+        self._state = with_ids_of(self._state, other.state.m)
 
     def due(self) -> bool:
         """Whether timers at or before the clock are left over by a budget."""

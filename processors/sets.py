@@ -129,7 +129,7 @@ def _size(m, block):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _give_up(m, block):  # type: ignore[no-untyped-def]
+def give_up(m, block):  # type: ignore[no-untyped-def]
     """A set that no entry names any more: it goes when the next step begins."""
     m[block + SET_NEXT] = m[L.R_OLD_SETS]
     m[L.R_OLD_SETS] = block
@@ -184,7 +184,7 @@ def evaluate(m, m32, g, row, tag):  # type: ignore[no-untyped-def]
     if block == 0 and count > 0:
         return
     if old != 0:
-        _give_up(m, old)
+        give_up(m, old)
     if block == 0:
         if at != 0:
             drop_entry(m, m32, g, row, at)

@@ -100,6 +100,18 @@ def remember_ids(m: I64, most: int) -> None:
     m[L.R_SEEN_LIMIT] = max(1, most // 2)
 
 
+def with_ids_of(st: State, other: I64) -> State:
+    """Remember the very event ids that another partition's memory remembers."""
+    for register in (L.R_SEEN, L.R_BEFORE):
+        table, size = int(other[register]), int(other[register + 1])
+        st = _with_memory(st, size)
+        at = _reserve(st.m, size)
+        st.m[at : at + size] = other[table : table + size]
+        st.m[register : register + 4] = (at, *other[register + 1 : register + 4])
+    st.m[L.R_SEEN_GENERATION] = other[L.R_SEEN_GENERATION]
+    return st
+
+
 def state_of(m: I64, g: I64) -> State:
     """The memory `m` of a partition between two steps, with room for what a step puts out."""
     changes = np.zeros((4096 + 2 * int(g[G.TAG_COUNT]), L.CH_WORDS), np.int64)
@@ -122,8 +134,8 @@ def _with_memory(st: State, words: int) -> State:
     return _of(_grown(st.m, top + 2 * words), st.changes, st.touched, st.evidence)
 
 
-def make_room(st: State, g: I64) -> State:
-    """Make larger whatever could be too small for the next event or timer (room.py).
+def make_room(st: State, g: I64, texts: int = 0) -> State:
+    """Make larger whatever could be too small for the next event or timer (room.py), and for so many texts more.
 
     Tables that grow leave their old words behind unused: all together less than their present size, for they double.
     """
@@ -133,8 +145,9 @@ def make_room(st: State, g: I64) -> State:
         size = int(st.m[L.R_TABLE_SIZE]) * 2
         st = _with_memory(st, size)
         id_table.move(st.m, L.R_TABLE, _reserve(st.m, size), size)
-    if (st.m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE]) * 2 >= st.m[L.R_TEXTS_SIZE]:
-        size = _power_of_two(4 * int(st.m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE]))
+    texts += int(st.m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE])
+    if texts * 2 >= st.m[L.R_TEXTS_SIZE]:
+        size = _power_of_two(4 * texts)
         st = _with_memory(st, size)
         id_table.move(st.m, L.R_TEXTS, _reserve(st.m, size), size)
     if st.m[L.R_SEEN_COUNT] * 2 >= st.m[L.R_SEEN_SIZE]:

@@ -15,6 +15,7 @@ import numpy as np
 from numba.core import config
 
 from processors import customers
+from processors.carry import carry_over
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
 from processors.encode import AvroEncoder
@@ -71,6 +72,8 @@ def run() -> None:
     explainer = Explainer(partition)
     for number, customer in itertools.product(range(len(rule_set.tags)), ("1", "nobody")):
         explainer.standing(customer, number)
+    for _ in carry_over(partition, Partition(rule_set)):
+        pass
     partition.set_customer_seq("1", 1)
     customers.id_in_row(partition.state.m, partition.state.m8, int(partition.rows()[0]))
     partition_of_key(b"1", 6)

@@ -1,5 +1,5 @@
 """The records that tagstream itself writes and reads back: a change, a customer's tags, a request and its answer, a
-command, the journal.
+command, the rules in force, the journal.
 
 Each is a frozen dataclass whose fields have the names and units of its Avro file (times are milliseconds since the
 epoch). `to_avro` gives a topic's value, in single-object encoding, or in Confluent framing if the schema's id is given;
@@ -42,6 +42,9 @@ SOURCE: Final = "tagstream"
 
 CLOCK_KEY: Final = "@clock"
 """The key in `tags.current` under which a partition says how far it has come."""
+
+CURRENT_KEY: Final = "@current"
+"""The key in `tags.definitions` that says which rule set is in force."""
 
 CLAIM_EPOCH: Final = -1
 """The epoch within a claim: it is the claim's own offset, which is not known before it is written."""
@@ -354,6 +357,29 @@ class Answer(_Record):
             "until": self.until,
             "arrived_at": self.arrived_at,
         }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        return cls(**record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition(_Record):
+    """A rule set, or which one is in force; a value of `tags.definitions`."""
+
+    schema_name: ClassVar[str] = "definition"
+
+    version: str
+    text_hash: str
+    time_zone: str
+    default_currency: str
+    author: str
+    published_at: int
+    files: bytes | None = None
+    """Of a rule set its files: a JSON object of path to text, compressed by zlib. None under CURRENT_KEY."""
+
+    def to_record(self) -> dict[str, Any]:
+        return asdict(self)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:

@@ -23,7 +23,7 @@ from schemas.events import EVENT_TYPES
 RawSchema = dict[str, Any]
 """An Avro schema as its JSON reads."""
 
-SCHEMA_NAMES: Final = (*EVENT_TYPES, "command", "change", "current", "journal", "request", "answer")
+SCHEMA_NAMES: Final = (*EVENT_TYPES, "command", "change", "current", "journal", "request", "answer", "definition")
 
 _AVRO_DIR: Final = Path(__file__).parent / "avro"
 

@@ -19,10 +19,12 @@ from streams.kafka_sending import LARGEST_RECORD_BYTES, KafkaSender, arguments_o
 from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Sending, Stamp, TopicPartition, Transaction
 from streams.settings import KafkaSettings, TaggerSettings
 
-__all__ = ["KafkaLog"]
+__all__ = ["FROM_THE_BEGINNING", "KafkaLog", "KafkaReader"]
 
 _LOG = structlog.get_logger(__name__)
 
+FROM_THE_BEGINNING: Final = -2
+"""Kafka's name for the offset of the oldest record that is still there."""
 ASK_WITHIN_S: Final = 10.0
 """For each question to the broker; a broker that restarts answers within some seconds."""
 COMMIT_WITHIN_S: Final = 60.0

@@ -226,6 +226,11 @@ REBALANCES: Final = Counter(
     ["event"],
     registry=REGISTRY,
 )
+DEFINITIONS_UNUSABLE: Final = Counter(
+    "tagstream_definitions_unusable_total",
+    "Records of tags.definitions that could not be used: the rules of before stay in force.",
+    registry=REGISTRY,
+)
 CHANGEOVERS: Final = Counter(
     "tagstream_changeovers_total",
     "Changes of the rules of a running partition, by result: done, or failed (the partition keeps its rules).",

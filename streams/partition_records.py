@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from streams.kafka_log import KafkaReader
+from streams.kafka_log import FROM_THE_BEGINNING, KafkaReader
 from streams.log import Message, TopicPartition
 
 __all__ = ["READ_WAIT_S", "Progress", "Tail", "records_of"]
 
 READ_MOST: Final = 10_000
 READ_WAIT_S: Final = 0.2
-FROM_THE_BEGINNING: Final = -2
-"""Kafka's name for the offset of the oldest record that is still there."""
 
 Progress = Callable[[int], None]
 """Told how many more records were read."""

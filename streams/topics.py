@@ -33,6 +33,7 @@ __all__ = [
     "CURRENT",
     "DEAD_LETTERS",
     "DECIDED",
+    "DEFINITIONS",
     "EVENTS",
     "JOURNAL",
     "MOVED",
@@ -81,6 +82,8 @@ class Topic:
     """None: the broker's default, 1 GiB."""
     aligned: bool = True
     """Whether it has the same number of partitions as the others."""
+    partitions: int | None = None
+    """How many it has; None: as many as the others."""
 
     def named(self, kafka: KafkaSettings) -> str:
         """Its name on the broker."""
@@ -162,9 +165,17 @@ DEAD_LETTERS: Final = Topic(
     max_message_bytes=2 * 1024 * 1024,
     aligned=False,
 )
+DEFINITIONS: Final = Topic(
+    "tags.definitions",
+    "the rule sets, and which of them is in force",
+    "version; @current",
+    cleanup="compact",
+    aligned=False,
+    partitions=1,
+)
 TOPICS: Final = (
     *EVENTS.values(), MOVED, DEAD_LETTERS, REQUESTS, RESULTS, DECIDED, COMMANDS, CHANGES, CURRENT, JOURNAL,
-    SNAPSHOTS,
+    SNAPSHOTS, DEFINITIONS,
 )  # fmt: skip
 
 
@@ -259,7 +270,9 @@ def create_missing(
         config = topic.config(kafka.replication_factor)
         if topic in HISTORY:
             config["message.timestamp.type"] = event_timestamps
-        new.append(NewTopic(topic.named(kafka), partitions, kafka.replication_factor, config=config))
+        new.append(
+            NewTopic(topic.named(kafka), topic.partitions or partitions, kafka.replication_factor, config=config)
+        )
     if new:
         for future in admin.create_topics(new, operation_timeout=ASK_WITHIN_S).values():
             _wait_unless_it_exists(future, kafka)

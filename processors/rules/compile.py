@@ -29,6 +29,12 @@ from processors.rules.windows import SeriesTable, attribute, newest
 from processors.rules.zone import zone_tables
 
 
+def series_table(rule_set: T.RuleSet) -> SeriesTable:
+    """The series of a rule set, as its program numbers them."""
+    before = before_in_group(rule_set.tags)
+    return _series_table([within_group(tag, before[tag.id]) for tag in rule_set.tags])
+
+
 def _series_table(tags: list[T.Tag]) -> SeriesTable:
     """The series of all windows that tags and filters read."""
     windows = [window for tag in tags for window in windows_of_tag(tag)]

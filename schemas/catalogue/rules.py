@@ -485,6 +485,12 @@ _LIMITS: Final[dict[str, Entry]] = {
         cure="Use a tier, or several groups.",
         example="(101 tags with exclusive: offer)",
     ),
+    "TS-R512": Entry(
+        title="The rules are too large to be published",
+        why="A rule set is one record of tags.definitions, which has at most 900,000 bytes when compressed.",
+        cure="Take out tags that nobody uses, and long examples.",
+        example="tagstream apply --rules rules/ (12 MB of them)",
+    ),
 }
 
 _WARNINGS: Final[dict[str, Entry]] = {

@@ -46,12 +46,11 @@ ENTRIES: Final[dict[str, Entry]] = {
         example="kafka-delete-records.sh on tags.journal",
     ),
     "TS-S106": Entry(
-        title="The rules are not those of the tagger",
-        why="Tags computed by other rules than those in force differ by nature, and would say nothing of the pipeline. "
-        "`tags.changes`, `tags.current` and Redis were only compared with each other.",
-        cure="Point `rules.dir` to the rules that the tagger runs; or, if these are to be in force, wait until the "
-        "tagger has taken them up, and verify again.",
-        example="tagstream verify after rules/value.yaml was edited and before the tagger was restarted",
+        title="The partition does not work by the rules in force yet",
+        why="Tags computed by other rules than those by which they were published differ by nature, and would say "
+        "nothing of the pipeline. `tags.changes`, `tags.current` and Redis were only compared with each other.",
+        cure="Wait until the tagger has taken up the rules in force, or start it if it does not run; verify again.",
+        example="tagstream verify right after tagstream apply",
     ),
     "TS-S107": Entry(
         title="Events that were applied are gone, so tags cannot be computed from the beginning",

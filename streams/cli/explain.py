@@ -23,27 +23,25 @@ def command(
     from rich.console import Console
     from rich.progress import Progress
 
-    from processors.rules.load import load_rules
     from streams import topics as catalogue
     from streams.clock import SystemClock
     from streams.control.check import check_id
+    from streams.definitions import rules_in_force
     from streams.explain.answer import add_redis, explain, find_tag
     from streams.explain.part import read_part
     from streams.explain.show import as_record, show
     from streams.projector.store import connect
     from streams.reader import TagReader
     from streams.registry import writers_of
-    from streams.rules_dir import read_rules_dir
     from streams.settings import load
     from streams.tagger.topics import Topics
 
     settings = load().settings
     check_id("customer_id", customer)
-    rules = settings.rules
-    rule_set = load_rules(read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency)
-    number = None if tag is None else find_tag(rule_set, tag)
     kafka = settings.kafka
     topics = Topics.of(kafka, catalogue.check(catalogue.inspect(catalogue.admin_client(kafka), kafka)))
+    rule_set = rules_in_force(kafka, settings.rules, SystemClock())
+    number = None if tag is None else find_tag(rule_set, tag)
     schemas = writers_of(settings, SystemClock(), lambda: True)
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:

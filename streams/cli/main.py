@@ -30,6 +30,8 @@ COMMANDS: Final = (
     "import-tags",
     "replay",
     "check",
+    "plan",
+    "apply",
     "tail",
     "explain",
     "rebuild-redis",

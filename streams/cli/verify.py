@@ -56,21 +56,19 @@ def _verify(
     settings: Settings, most: int | None, customers: list[str] | None, partition: int | None, on_progress: OnProgress
 ) -> Report:
     from processors.oracle.place import partition_of
-    from processors.rules.load import load_rules
     from streams import topics as catalogue
     from streams.clock import SystemClock
+    from streams.definitions import rules_in_force
     from streams.projector.asking import chosen_partitions
     from streams.projector.store import connect
     from streams.redis_layout import Layout
     from streams.registry import writers_of
-    from streams.rules_dir import read_rules_dir
     from streams.tagger.topics import Topics
     from streams.verify.recompute import Recomputing
     from streams.verify.redis_side import RedisSide
     from streams.verify.run import MOST_OF_ONE, Verifier
 
-    rules, kafka, clock = settings.rules, settings.kafka, SystemClock()
-    rule_set = load_rules(read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency)
+    kafka, clock = settings.kafka, SystemClock()
     topics = Topics.of(kafka, catalogue.check(catalogue.inspect(catalogue.admin_client(kafka), kafka)))
     partitions = chosen_partitions(settings, partition)
     if customers is not None:
@@ -82,7 +80,7 @@ def _verify(
     recomputing = Recomputing(
         config={"log_level": 0, **kafka.client_config()},
         topics=topics,
-        rule_set=rule_set,
+        rule_set=rules_in_force(kafka, settings.rules, clock),
         writers=writers_of(settings, clock, lambda: True),
         dedupe_max_ids=settings.tagger.dedupe_max_ids,
         most_of_one=MOST_OF_ONE if customers is None else None,

@@ -13,7 +13,6 @@ import faust
 from aiokafka.partitioner import murmur2
 from faust.types import TP
 
-from processors.rules.tree import RuleSet
 from streams import topics as catalogue
 from streams.clock import Clock
 from streams.control.broker import broker_urls, connection
@@ -22,6 +21,7 @@ from streams.control.decide import Decider
 from streams.control.desk import Desk, Outputs
 from streams.control.memory import Memory
 from streams.control.requests import Requests
+from streams.definitions import Definitions
 from streams.settings import Settings
 
 __all__ = ["control_app"]
@@ -32,7 +32,9 @@ SEND_WITHIN_S: Final = 120.0
 """With all repetitions. Afterwards the process ends, and begins the batch anew when it is started again."""
 
 
-def control_app(settings: Settings, rule_set: RuleSet, partitions: int, clock: Clock, data_dir: Path) -> faust.App:
+def control_app(
+    settings: Settings, definitions: Definitions, partitions: int, clock: Clock, data_dir: Path
+) -> faust.App:
     """The app, not yet started. `partitions` is the number that all topics have; `data_dir` an own, empty directory."""
     app = _app(settings, partitions, data_dir)
     table = app.Table(
@@ -61,7 +63,7 @@ def control_app(settings: Settings, rule_set: RuleSet, partitions: int, clock: C
         )
 
     desk = Desk(
-        Decider(rule_set, lambda customer: (murmur2(customer) & 0x7FFFFFFF) % partitions),
+        Decider(definitions.in_force, lambda customer: (murmur2(customer) & 0x7FFFFFFF) % partitions),
         Memory(table, settings.control),
         Requests(settings.kafka, clock, app.conf.id),
         Outputs(Commands(settings.kafka, clock), plain(catalogue.RESULTS), plain(catalogue.DEAD_LETTERS)),

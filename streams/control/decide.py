@@ -95,15 +95,21 @@ class Past(Protocol):
 
 
 class Decider:
-    """Decides by one rule set. `partition_of` says in which partition a customer (the id in UTF-8) belongs."""
+    """Decides by the rules in force. `partition_of` says in which partition a customer (the id in UTF-8) belongs."""
 
-    def __init__(self, rule_set: RuleSet, partition_of: Callable[[bytes], int]) -> None:
-        self._tags: dict[str, Tag] = {tag.id: tag for tag in rule_set.tags}
-        self._rules = f"{rule_set.version}-{rule_set.text_hash}"
+    def __init__(self, rules: Callable[[], RuleSet], partition_of: Callable[[bytes], int]) -> None:
+        """`rules` is asked before each decision."""
+        self._in_force = rules
+        self._tags: dict[str, Tag] = {}
+        self._rules = ""
         self._partition_of = partition_of
 
     def decide(self, arrival: Arrival, past: Past) -> Decision:
-        """The decision depends on nothing else, so it may be made again."""
+        """The decision depends on nothing else but the rules, so it may be made again."""
+        rule_set = self._in_force()
+        rules = f"{rule_set.version}-{rule_set.text_hash}"
+        if rules != self._rules:
+            self._rules, self._tags = rules, {tag.id: tag for tag in rule_set.tags}
         value = arrival.value or b""
         try:
             request = Request.from_value(value)

@@ -11,13 +11,12 @@ from typing import Any, Final
 import faust
 import structlog
 
-from processors.rules.load import load_rules
 from streams import metrics
 from streams import topics as catalogue
 from streams.clock import Clock
 from streams.control.app import control_app
+from streams.definitions import follow_rules
 from streams.health import HealthServer
-from streams.rules_dir import read_rules_dir
 from streams.settings import Settings
 
 __all__ = ["run"]
@@ -34,16 +33,16 @@ def run(settings: Settings, clock: Clock) -> None:
 
     Raises RuleErrors, ConfigError, KafkaError; OSError if the metrics' port is taken.
     """
-    rules = settings.rules
-    rule_set = load_rules(read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency)
     admin = catalogue.admin_client(settings.kafka)
     partitions = catalogue.check(catalogue.inspect(admin, settings.kafka))
+    definitions = follow_rules(settings.kafka, settings.rules, clock)
+    rule_set = definitions.in_force()
     _quieten(settings.log.level)
     # Nothing of worth is kept there: what the role knows is in Kafka.
     with tempfile.TemporaryDirectory(prefix="tagstream-control-") as directory:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        app = control_app(settings, rule_set, partitions, clock, Path(directory))
+        app = control_app(settings, definitions, partitions, clock, Path(directory))
         health = HealthServer(
             host=settings.metrics.host,
             port=settings.metrics.port,

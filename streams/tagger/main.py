@@ -12,16 +12,14 @@ from types import FrameType
 
 import structlog
 
-from processors.rules.load import load_rules
 from streams import topics as catalogue
 from streams.clock import Clock
+from streams.definitions import follow_rules
 from streams.health import HealthServer
 from streams.kafka_log import KafkaLog
 from streams.registry import Interrupted, writers_of
-from streams.rules_dir import read_rules_dir
 from streams.settings import Settings
 from streams.tagger.loop import Tagger
-from streams.tagger.rules import SameRules
 from streams.tagger.topics import Topics
 
 __all__ = ["run"]
@@ -48,10 +46,10 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
-    rules = settings.rules
-    rule_set = load_rules(read_rules_dir(rules.dir), time_zone=rules.time_zone, default_currency=rules.default_currency)
     admin = catalogue.admin_client(settings.kafka)
     partitions = catalogue.check(catalogue.inspect(admin, settings.kafka))
+    definitions = follow_rules(settings.kafka, settings.rules, clock)
+    rule_set = definitions.in_force()
     instance = settings.kafka.instance_id or f"{socket.gethostname()}-{os.getpid()}"
 
     def go_on() -> bool:
@@ -64,7 +62,7 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
         log,
         clock,
         settings,
-        SameRules(rule_set),
+        definitions,
         Topics.of(settings.kafka, partitions),
         schemas,
         on_turn=lambda: health.tick(),

@@ -8,7 +8,7 @@ from processors.rules.compile import compile_rules
 from processors.rules.program import Program
 from processors.rules.tree import RuleSet
 
-__all__ = ["Compiled", "RuleShelf", "RuleSource", "SameRules"]
+__all__ = ["Compiled", "RuleShelf", "RuleSource"]
 
 
 class Compiled(NamedTuple):
@@ -28,19 +28,6 @@ class RuleSource(Protocol):
     def of(self, version: str) -> RuleSet | None:
         """Those that were in force some time; None if nobody knows them any more."""
         ...
-
-
-class SameRules:
-    """One rule set that is in force for good."""
-
-    def __init__(self, rule_set: RuleSet) -> None:
-        self._rule_set = rule_set
-
-    def in_force(self) -> RuleSet:
-        return self._rule_set
-
-    def of(self, version: str) -> RuleSet | None:
-        return self._rule_set if version == self._rule_set.version else None
 
 
 class RuleShelf:

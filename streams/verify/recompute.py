@@ -173,7 +173,9 @@ class Recomputing:
         point = published.point
         if point.rule_version != self.rule_set.version:
             theirs, ours = point.rule_version, self.rule_set.version
-            raise StateError("TS-S106", f"Partition {partition}: the tagger has rules {theirs}, here are {ours}")
+            raise StateError(
+                "TS-S106", f"Partition {partition}: what is published is by rules {theirs}, in force are {ours}"
+            )
         begin = _begin(published)
         places = self.topics.sources_of(partition)
         tails = [Tail(self.config, place, lambda records: None) for place in places]

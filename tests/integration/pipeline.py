@@ -18,6 +18,8 @@ from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from redis import Redis
+from typer.testing import CliRunner
+from typer.testing import Result as CommandResult
 
 from processors.oracle import judge as oracle
 from processors.oracle.event import Command, Record
@@ -32,6 +34,7 @@ from schemas.outcomes import Outcome
 from schemas.records import Change, Current, JournalRecord
 from schemas.registry import SCHEMAS
 from streams import topics
+from streams.cli.main import app
 from streams.clock import SystemClock
 from streams.local.child import Child
 from streams.order_of_application import Source, merged
@@ -150,6 +153,10 @@ class Pipeline:
     def rules(self) -> RuleSet:
         """The rules as its processes read them."""
         return load_rules(read_rules_dir(self.rules_dir), time_zone="UTC", default_currency="CNY")
+
+    def tagstream(self, *arguments: str) -> CommandResult:
+        """A command, with the settings of this installation."""
+        return CliRunner().invoke(app, list(arguments), env=self.environment())
 
     def stop(self) -> None:
         """Kill what still runs, and show what all of it logged."""

@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 import redis
 from confluent_kafka import Producer
-from typer.testing import CliRunner, Result
 
 from schemas.errors import RequestError, TagstreamError
 from schemas.records import Answer, Command, Request
 from streams import topics
-from streams.cli.main import app
 from streams.local.docker import DockerKafka
 from streams.local.kafka import LocalKafka
 from tests.integration.pipeline import Pipeline, kill, murmur2, until
@@ -91,13 +89,6 @@ def wait_for_answers(control: Pipeline, ids: set[str], within_s: float = 60) -> 
     return found
 
 
-def tagstream(control: Pipeline, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
-    monkeypatch.setenv("TAGSTREAM_KAFKA__BOOTSTRAP", control.kafka.bootstrap)
-    monkeypatch.setenv("TAGSTREAM_KAFKA__TOPIC_PREFIX", control.kafka.topic_prefix)
-    monkeypatch.setenv("TAGSTREAM_RULES__DIR", str(control.rules_dir))
-    return CliRunner().invoke(app, list(arguments))
-
-
 def test_a_request_becomes_a_command_and_is_answered_and_the_same_one_again_only_answered(
     control: Pipeline, producer: Producer
 ) -> None:
@@ -136,10 +127,12 @@ def test_after_a_restart_the_same_request_still_gets_the_first_answer(control: P
     child = control.start("control", "one")
     send(control, producer, request(1), request(2, tag="later"))
     before = wait_for_answers(control, {"r-1", "r-2"})
-    assert child.stop(20) == 0, child.tail(30)
     control.write_rules(
         RULES, '- {tag: later, name: {en: L}, class: static, category: base, when: "count(browse, 1d) > 0"}'
     )
+    applied = control.tagstream("apply", "--yes", "--no-wait")
+    assert applied.exit_code == 0, applied.output
+    assert child.stop(20) == 0, child.tail(30)
     control.start("control", "one")
     send(control, producer, request(1), request(2, tag="later"), request(9))
     after = wait_for_answers(control, {"r-9"})
@@ -309,18 +302,14 @@ def test_bad_requests_are_answered_with_a_number_and_unreadable_ones_are_dead_le
     assert {h["topic"] for h in headers} == {topics.REQUESTS.named(control.kafka).encode()}
 
 
-def test_the_commands_tag_and_untag_wait_for_the_answer_and_say_it(
-    control: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_tag_and_untag_wait_for_the_answer_and_say_it(control: Pipeline) -> None:
     child = control.start("control", OUTPUT_FORMAT="json")
-    first = tagstream(
-        control, monkeypatch, "tag", "anna", "tier", "--value", "gold", "--term", "30d", "--timeout", "60"
-    )
+    first = control.tagstream("tag", "anna", "tier", "--value", "gold", "--term", "30d", "--timeout", "60")
     assert first.exit_code == 0, first.output + child.tail(30)
     assert first.output.startswith("accepted: anna tier = gold until 20")
-    second = tagstream(control, monkeypatch, "untag", "anna", "tier", "--reason", "a mistake", "--actor", "crm")
+    second = control.tagstream("untag", "anna", "tier", "--reason", "a mistake", "--actor", "crm")
     assert second.output.startswith("accepted: anna tier is left to its rule; request ")
-    third = tagstream(control, monkeypatch, "tag", "anna", "teir")
+    third = control.tagstream("tag", "anna", "teir")
     assert isinstance(third.exception, TagstreamError)
     assert third.exception.code == "TS-Q102"
     assert json.loads(control.read(topics.RESULTS)[0].value() or b"")["status"] == "accepted"
@@ -330,25 +319,23 @@ def test_the_commands_tag_and_untag_wait_for_the_answer_and_say_it(
     ]
     assert commands(control)[1].actor == "crm"
     kill(child)
-    alone = tagstream(control, monkeypatch, "tag", "anna", "vip", "--timeout", "1")
+    alone = control.tagstream("tag", "anna", "vip", "--timeout", "1")
     assert isinstance(alone.exception, RequestError)
     assert alone.exception.code == "TS-Q201"
 
 
-def test_a_file_is_imported_with_a_report_and_a_second_time_without_effect(
-    control: Pipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_file_is_imported_with_a_report_and_a_second_time_without_effect(control: Pipeline, tmp_path: Path) -> None:
     lines = ["customer_id,tag,value,term", *(f"c{n},tier,silver,30d" for n in range(300))]
     lines[50:50] = ["c1,teir,gold,30d", "c1,tier,gold", "", '"c,1",vip,,']
     file = tmp_path / "tags.csv"
     file.write_text("\n".join(lines))
-    dry = tagstream(control, monkeypatch, "import-tags", str(file), "--dry-run")
+    dry = control.tagstream("import-tags", str(file), "--dry-run")
     assert dry.exit_code == 3
     assert "301 lines would be sent, 2 not" in dry.output
     assert "line 51: TS-Q102" in dry.output and "line 52: TS-Q204" in dry.output
     control.start("control")
     for _ in range(2):
-        done = tagstream(control, monkeypatch, "import-tags", str(file), "--timeout", "60", "--rate", "5000")
+        done = control.tagstream("import-tags", str(file), "--timeout", "60", "--rate", "5000")
         assert done.exit_code == 3, done.output
         assert "301 lines accepted, 2 not" in done.output
         assert "line 51: TS-Q102" in done.output
@@ -356,7 +343,7 @@ def test_a_file_is_imported_with_a_report_and_a_second_time_without_effect(
 
 
 def test_a_tag_set_by_hand_is_in_redis_for_its_term_and_its_changes_name_the_request(
-    control: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+    control: Pipeline, redis_client: redis.Redis
 ) -> None:
     control.write_rules(RULES, "- {tag: churn, name: Churn, class: dynamic, category: status, model: true}")
     control.follow_wall = True
@@ -367,11 +354,11 @@ def test_a_tag_set_by_hand_is_in_redis_for_its_term_and_its_changes_name_the_req
         ("tag", "bob", "churn", "--value", "0.75"),
         ("tag", "anna", "vip", "--term", "8s", "--reason", "met at the fair"),
     ):
-        result = tagstream(control, monkeypatch, *arguments, "--timeout", "60")
+        result = control.tagstream(*arguments, "--timeout", "60")
         assert result.exit_code == 0, result.output
     control.wait_for_redis(redis_client, {"anna": {"vip": "1"}, "bob": {"tier": "gold", "churn": "0.75"}}, 60)
     control.wait_for_redis(redis_client, {"bob": {"tier": "gold", "churn": "0.75"}}, 30)
-    assert tagstream(control, monkeypatch, "untag", "bob", "tier", "--timeout", "60").exit_code == 0
+    assert control.tagstream("untag", "bob", "tier", "--timeout", "60").exit_code == 0
     control.wait_for_redis(redis_client, {"bob": {"churn": "0.75"}}, 20)
     ids = {(c.customer_id, c.tag, c.kind): (c.command_id, c.until) for c in commands(control)}
     told = {(c.customer_id, c.tag, c.op): (c.origin, c.cause) for c in control.changes()}

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
 import redis
-from typer.testing import CliRunner, Result
 
 from processors.explain import Explainer
 from schemas.errors import RequestError
 from schemas.registry import OWN_WRITERS
-from streams.cli.main import app
 from streams.explain.fold import fold
 from streams.explain.part import read_part
 from streams.tagger.topics import Topics
@@ -37,17 +34,8 @@ RULES = """
 """
 
 
-def tagstream(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
-    monkeypatch.setenv("TAGSTREAM_KAFKA__BOOTSTRAP", pipeline.kafka.bootstrap)
-    monkeypatch.setenv("TAGSTREAM_KAFKA__TOPIC_PREFIX", pipeline.kafka.topic_prefix)
-    monkeypatch.setenv("TAGSTREAM_REDIS__URL", pipeline.redis.url)
-    monkeypatch.setenv("TAGSTREAM_REDIS__KEY_PREFIX", pipeline.redis.key_prefix)
-    monkeypatch.setenv("TAGSTREAM_RULES__DIR", str(pipeline.rules_dir))
-    return CliRunner().invoke(app, ["explain", *arguments])
-
-
 def test_it_finds_for_each_customer_what_was_published_from_the_topics_alone(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+    pipeline: Pipeline, redis_client: redis.Redis
 ) -> None:
     pipeline.write_rules(*STARTER_RULES)
     rules = pipeline.rules()
@@ -71,7 +59,7 @@ def test_it_finds_for_each_customer_what_was_published_from_the_topics_alone(
         assert [change.id for change in part.changes] == [c.id for c in changes if c.customer_id == customer]
     customer = sorted(published)[0]
     pipeline.wait_for_redis(redis_client, texts(published), 30)
-    result = tagstream(pipeline, monkeypatch, customer, "--json")
+    result = pipeline.tagstream("explain", customer, "--json")
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
     assert {each["tag"]: each["value"] for each in answer["tags"]} == json.loads(json.dumps(published[customer]))
@@ -79,7 +67,7 @@ def test_it_finds_for_each_customer_what_was_published_from_the_topics_alone(
 
 
 def test_a_tag_is_explained_with_its_conditions_its_next_flip_and_its_changes(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+    pipeline: Pipeline, redis_client: redis.Redis
 ) -> None:
     pipeline.write_rules(RULES)
     bought = event(60_000, id="p-1", customer="anna", amount_cents=4_000)
@@ -94,29 +82,27 @@ def test_a_tag_is_explained_with_its_conditions_its_next_flip_and_its_changes(
     pipeline.start("projector")
     pipeline.wait_until_caught_up()
     pipeline.wait_for_redis(redis_client, {"anna": {"tier": "silver", "vip": "1"}}, 30)
-    told = tagstream(pipeline, monkeypatch, "anna", "tier").output
+    told = pipeline.tagstream("explain", "anna", "tier").output
     assert "silver, by its rule" in told
     assert re.search(r"gold +✗ +sum\(purchase.amount, 90d\) >= 100 +is 40, off by 60", told), told
     assert re.search(r"silver +✓ +sum\(purchase.amount, 90d\) >= 10 +is 40, by 30", told), told
     assert re.search(r"next flip +2024-03-31 01:00:00.000, in 90.0 d", told), told
     assert re.search(r"entered +tier +– → silver +by p-1", told), told
     assert "was 40" in told
-    told = tagstream(pipeline, monkeypatch, "anna", "vip").output
+    told = pipeline.tagstream("explain", "anna", "vip").output
     assert "yes, by hand" in told and re.search(r"beneath +absent, by its rule", told), told
     assert re.search(r"when +✗ +count\(purchase, 30d\) >= 3 +is 1, off by 2", told), told
-    told = tagstream(pipeline, monkeypatch, "anna").output
+    told = pipeline.tagstream("explain", "anna").output
     assert re.search(r"tier +silver +by its rule +2024-03-31", told), told
     assert "no event" not in told and "note:" not in told, told
 
 
-def test_who_asks_for_a_tag_that_is_not_there_is_told_which_may_be_meant(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_asks_for_a_tag_that_is_not_there_is_told_which_may_be_meant(pipeline: Pipeline) -> None:
     pipeline.write_rules(RULES)
     pipeline.create_topics()
-    result = tagstream(pipeline, monkeypatch, "anna", "teir")
+    result = pipeline.tagstream("explain", "anna", "teir")
     assert isinstance(result.exception, RequestError)
     assert "did you mean tier?" in str(result.exception)
-    told = tagstream(pipeline, monkeypatch, "nobody", "tier").output
+    told = pipeline.tagstream("explain", "nobody", "tier").output
     assert "absent, by its rule" in told and "no tagger has applied anything" in told
     assert re.search(r"is 0, off by 100", told), told

@@ -21,12 +21,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from processors.oracle.event import Event
 from schemas.errors import RedisError
 from streams import topics
-from streams.cli.main import app
 from streams.clock import SystemClock
 from streams.local.child import Child
 from streams.local.docker import DockerKafka
@@ -154,7 +153,7 @@ class Scene:
         until(lambda: self.reasons() == [], 20, lambda: str(self.reasons()))
 
     def tagstream(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, arguments, env=self.pipeline.environment())
+        return self.pipeline.tagstream(*arguments)
 
 
 def port_of(server: LocalRedis) -> int:

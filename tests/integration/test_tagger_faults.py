@@ -182,13 +182,15 @@ def test_edited_rules_give_the_difference_once_and_go_on_from_there(pipeline: Pi
     pipeline.send(events[:400])
     tagger = pipeline.start("tagger", "t", **SMALL_STEPS)
     pipeline.wait_until_caught_up()
-    assert tagger.stop(10) == 0
     published = tags_after(pipeline.changes())
     seqs = {p: records[-1].last_seq for p, records in pipeline.journal().items()}
 
     pipeline.write_rules(*STARTER_RULES[1:], NEW_TAG)
     rules = pipeline.rules()
-    tagger = pipeline.start("tagger", "t", **SMALL_STEPS)
+    applied = pipeline.tagstream("apply", "--yes")
+    assert applied.exit_code == 0, applied.output
+    assert "1 added: often_here" in applied.output and "in force in all" in applied.output
+    assert "are in force already" in pipeline.tagstream("apply").output
     until(lambda: all(records[-1].kind == "changeover" for records in pipeline.journal().values()))
     wanted = {p: pipeline.expected(rules, p, applied, None) for p, applied in pipeline.applied().items()}
     backfilled = [c for c in pipeline.changes() if c.seq > seqs[int(c.id.split("-")[0])]]

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import redis
 from confluent_kafka import TopicPartition as KafkaPartition
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from processors.oracle.event import Event
 from schemas.records import Change, Current, TagValue
 from streams import topics
-from streams.cli.main import app
 from streams.clock import SystemClock
 from streams.redis_layout import Layout
 from tests.integration.pipeline import ROOT, Pipeline, as_avro, kill, tags_after, texts, until
@@ -33,12 +32,6 @@ BOUGHT = """
 STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))
 SMALL_STEPS = {"TAGGER__MAX_STEP_EVENTS": "15", "TAGGER__COMMIT_INTERVAL_MS": "1"}
 CUT_JOURNAL = {"TAGGER__SNAPSHOT_INTERVAL_S": "1", "TAGGER__SNAPSHOTS_KEPT": "2"}
-
-
-def verify(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
-    for name, value in pipeline.environment().items():
-        monkeypatch.setenv(name, value)
-    return CliRunner().invoke(app, ["verify", *arguments])
 
 
 def report_of(result: Result) -> dict[str, Any]:
@@ -95,7 +88,7 @@ def journals_begin_at(pipeline: Pipeline) -> list[int]:
 
 @pytest.mark.parametrize("settings", [{}, CUT_JOURNAL], ids=["whole journal", "cut journal"])
 def test_a_pipeline_that_was_killed_is_right_and_what_is_planted_is_found(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis, settings: dict[str, str]
+    pipeline: Pipeline, redis_client: redis.Redis, settings: dict[str, str]
 ) -> None:
     tags = work_with_kills(pipeline, redis_client, **settings)
     if not settings:
@@ -103,13 +96,13 @@ def test_a_pipeline_that_was_killed_is_right_and_what_is_planted_is_found(
         tags = tags_after(pipeline.changes())
     else:
         until(lambda: 1 not in journals_begin_at(pipeline), what=lambda: f"{journals_begin_at(pipeline)}")
-    result = verify(pipeline, monkeypatch, "--json")
+    result = pipeline.tagstream("verify", "--json")
     assert result.exit_code == 0, result.output
     report = report_of(result)
     assert (report["differences"], report["not_in_full"], report["whole"]) == (0, 0, True)
     assert report["customers"] >= len(tags)
     assert report["events"] >= len(pipeline.sent)
-    sampled = report_of(verify(pipeline, monkeypatch, "--json", "--sample", "3"))
+    sampled = report_of(pipeline.tagstream("verify", "--json", "--sample", "3"))
     assert 0 < sampled["customers"] <= 3 and sampled["differences"] == 0
 
     first, second, third = sorted(tags)[:3]
@@ -121,7 +114,7 @@ def test_a_pipeline_that_was_killed_is_right_and_what_is_planted_is_found(
     for topic, customer, value in ((topics.CURRENT, second, wrong), (topics.CHANGES, third, again)):
         pipeline.producer.produce(topic.named(pipeline.kafka), value.to_avro(), customer)
     pipeline.flush()
-    result = verify(pipeline, monkeypatch, "--json")
+    result = pipeline.tagstream("verify", "--json")
     assert result.exit_code == 1, result.output
     report = report_of(result)
     # the projector has copied the wrong record
@@ -138,7 +131,7 @@ def test_a_pipeline_that_was_killed_is_right_and_what_is_planted_is_found(
     )
     assert (by_customer[second]["current"], by_customer[second]["changes"]) == ("1", None)
     for customer in (first, second, third):
-        one = verify(pipeline, monkeypatch, "--customer", customer)
+        one = pipeline.tagstream("verify", "--customer", customer)
         assert one.exit_code == 1 and customer in one.stdout, one.output
 
 
@@ -149,7 +142,6 @@ def test_a_pipeline_that_was_killed_is_right_and_what_is_planted_is_found(
 )
 def test_an_order_that_the_journal_no_longer_tells_makes_no_difference_and_no_silent_pass(
     pipeline: Pipeline,
-    monkeypatch: pytest.MonkeyPatch,
     redis_client: redis.Redis,
     rule: str,
     exit_code: int,
@@ -170,7 +162,7 @@ def test_an_order_that_the_journal_no_longer_tells_makes_no_difference_and_no_si
     tell("purchase", 2, 200_000)
     (entered,) = pipeline.changes()
     assert entered.effective_at == START_MS + (120_000 if "dwell" in rule else 60_000)
-    result = verify(pipeline, monkeypatch)
+    result = pipeline.tagstream("verify")
     assert result.exit_code == 0, result.output
     tagger.stop(10)
     pipeline.start("tagger", "t", **CUT_JOURNAL)
@@ -180,7 +172,7 @@ def test_an_order_that_the_journal_no_longer_tells_makes_no_difference_and_no_si
         tell("purchase", number, 200_000 + number)
         time.sleep(0.5)
     assert journals_begin_at(pipeline)[0] > 3
-    result = verify(pipeline, monkeypatch, "--json")
+    result = pipeline.tagstream("verify", "--json")
     assert result.exit_code == exit_code, result.output
     report = report_of(result)
     assert (report["differences"], report["uncertain"]) == (0, [customer] if uncertain else [])
@@ -198,9 +190,7 @@ def write_changes_anew(pipeline: Pipeline, changes: Iterable[Change]) -> None:
     pipeline.flush()
 
 
-def test_a_change_that_is_left_out_is_found_wherever_it_stands(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
-) -> None:
+def test_a_change_that_is_left_out_is_found_wherever_it_stands(pipeline: Pipeline, redis_client: redis.Redis) -> None:
     work_with_kills(pipeline, redis_client)
     for child in pipeline.children:
         child.stop(10)
@@ -210,7 +200,7 @@ def test_a_change_that_is_left_out_is_found_wherever_it_stands(
     elsewhere = [c for c in changes if pipeline.partition_of(c.customer_id) != pipeline.partition_of(last.customer_id)]
     middle = next(c for c in elsewhere if newest[c.customer_id, c.tag] is not c)
     write_changes_anew(pipeline, [c for c in changes if c not in (last, middle)])
-    result = verify(pipeline, monkeypatch, "--json")
+    result = pipeline.tagstream("verify", "--json")
     assert result.exit_code == 1, result.output
     report = report_of(result)
     assert {(c.customer_id, c.tag, "lost") for c in (last, middle)} <= listed(report)
@@ -219,11 +209,11 @@ def test_a_change_that_is_left_out_is_found_wherever_it_stands(
     of = {c.customer_id: pipeline.partition_of(c.customer_id) for c in (last, middle)}
     assert lacks == {(of[c.customer_id], f"tags.changes lacks number {c.seq}") for c in (last, middle)}
     write_changes_anew(pipeline, changes)
-    assert verify(pipeline, monkeypatch).exit_code == 0
+    assert pipeline.tagstream("verify").exit_code == 0
 
 
 def test_events_that_are_gone_leave_what_is_published_to_be_compared_with_itself(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+    pipeline: Pipeline, redis_client: redis.Redis
 ) -> None:
     tags = work_with_kills(pipeline, redis_client)
     admin = topics.admin_client(pipeline.kafka)
@@ -231,14 +221,14 @@ def test_events_that_are_gone_leave_what_is_published_to_be_compared_with_itself
         cut = [KafkaPartition(topic.named(pipeline.kafka), p, 5) for p in range(pipeline.kafka.partitions)]
         for deleted in admin.delete_records(cut).values():
             deleted.result(30)
-    result = verify(pipeline, monkeypatch, "--json")
+    result = pipeline.tagstream("verify", "--json")
     assert result.exit_code == 2, result.output
     report = report_of(result)
     assert (report["differences"], report["whole"]) == (0, False)
     assert {p["refused"]["code"] for p in report["partitions"]} == {"TS-S107"}
     customer = min(tags)
     redis_client.hset(Layout(pipeline.redis.key_prefix).tags(customer), "planted", "1")
-    result = verify(pipeline, monkeypatch, "--json")
+    result = pipeline.tagstream("verify", "--json")
     assert result.exit_code == 1, result.output
     (difference,) = report_of(result)["listed"]
     assert (difference["customer_id"], difference["tag"], difference["redis"]) == (customer, "planted", "1")
@@ -246,7 +236,7 @@ def test_events_that_are_gone_leave_what_is_published_to_be_compared_with_itself
 
 
 def test_a_pipeline_at_work_is_right_and_other_rules_say_nothing_of_it(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, redis_client: redis.Redis
+    pipeline: Pipeline, redis_client: redis.Redis
 ) -> None:
     pipeline.write_rules(*STARTER_RULES)
     pipeline.follow_wall = True
@@ -257,18 +247,19 @@ def test_a_pipeline_at_work_is_right_and_other_rules_say_nothing_of_it(
     tagger = pipeline.start("tagger", "t")
     until(lambda: len(pipeline.changes()) > 10)
     pipeline.send(events[300:])
-    result = verify(pipeline, monkeypatch)
+    result = pipeline.tagstream("verify")
     assert result.exit_code == 0, result.output
     kill(tagger)
     # a changeover: what was published before it is by other rules
     pipeline.write_rules(*STARTER_RULES[:-1])
-    result = verify(pipeline, monkeypatch, "--json")
+    assert pipeline.tagstream("apply", "--yes", "--no-wait").exit_code == 0
+    result = pipeline.tagstream("verify", "--json")
     assert result.exit_code == 2, result.output
     assert {p["refused"]["code"] for p in report_of(result)["partitions"]} == {"TS-S106"}
     pipeline.start("tagger", "t")
     until(lambda: any(c.origin == "backfill" for c in pipeline.changes()))
     pipeline.wait_until_caught_up()
-    result = verify(pipeline, monkeypatch)
+    result = pipeline.tagstream("verify")
     assert result.exit_code == 0, result.output
 
 
@@ -276,10 +267,8 @@ def test_a_pipeline_at_work_is_right_and_other_rules_say_nothing_of_it(
     "arguments",
     [("--sample", "0"), ("--sample", "1", "--customer", "c"), ("--customer", "c", "--partition", "{other}")],
 )
-def test_what_cannot_be_asked_for_exits_with_2(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
-) -> None:
+def test_what_cannot_be_asked_for_exits_with_2(pipeline: Pipeline, arguments: tuple[str, ...]) -> None:
     pipeline.write_rules(STARTER_RULES[0])
     other = str((pipeline.partition_of("c") + 1) % pipeline.kafka.partitions)
-    result = verify(pipeline, monkeypatch, *(each.format(other=other) for each in arguments))
+    result = pipeline.tagstream("verify", *(each.format(other=other) for each in arguments))
     assert result.exit_code == 2, result.output

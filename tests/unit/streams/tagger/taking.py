@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from processors.rules.compile import compile_rules
@@ -15,8 +15,9 @@ from streams.clock import ManualClock
 from streams.log import Outgoing, Stamp, Transaction
 from streams.log import TopicPartition as Place
 from streams.settings import KafkaSettings
-from streams.tagger.backfill import backfill
+from streams.tagger.backfill import against_published, backfill
 from streams.tagger.recovery import Recovered, claim, recover
+from streams.tagger.rules import Compiled
 from streams.tagger.snapshots import Saved, Snapshots, Written
 from streams.tagger.topics import Topics
 from streams.tagger.work import Work
@@ -94,13 +95,13 @@ def taken(
     kept: Work | None = None,
     dedupe_max_ids: int = 1_000,
     accept_loss: bool = False,
+    known: Sequence[RuleSet] = (),
 ) -> Recovered:
-    """A partition taken as the tagger takes it."""
+    """A partition taken as the tagger takes it. `known`: rules that were in force, and are not forgotten."""
 
     def make(positions: dict[Place, int]) -> Work:
         return Work(
-            rule_set=rule_set,
-            program=compile_rules(rule_set),
+            rules=compiled(rule_set),
             topics=TOPICS,
             partition=0,
             positions=positions,
@@ -110,13 +111,19 @@ def taken(
         )
 
     recovered = claim(site.log, TOPICS, 0, make)
-    drain(recover(site.log, TOPICS, recovered, kept=kept, accept_loss=accept_loss))
+    versions = {each.version: compiled(each) for each in known}
+    drain(recover(site.log, TOPICS, recovered, rules_of=versions.get, kept=kept, accept_loss=accept_loss))
     if recovered.changed or recovered.published:
-        drain(backfill(site.log, TOPICS, recovered, START_MS))
+        found = against_published(recovered.work, recovered.published)
+        drain(backfill(site.log, TOPICS, recovered.work, found, START_MS))
     return recovered
 
 
-def drain(pieces: Iterator[None]) -> None:
+def compiled(rule_set: RuleSet) -> Compiled:
+    return Compiled(rule_set, compile_rules(rule_set))
+
+
+def drain(pieces: Iterable[None]) -> None:
     for _ in pieces:
         pass
 

@@ -1,0 +1,1 @@
+"""`tagstream plan`: what other rules would change, before anything happens."""

@@ -1,0 +1,177 @@
+"""Rules change in a partition that is running: the new state is built beside the old one, and takes its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from processors.rules.tree import RuleSet
+from schemas.records import Current
+from streams.clock import ManualClock
+from streams.log import Stamp
+from streams.tagger.changeover import Changeover
+from streams.tagger.journal import BESIDE, DONE
+from streams.tagger.snapshots import Saved, Snapshots
+from streams.tagger.work import Work
+from tests.unit.streams.tagger.taking import (
+    BROWSE,
+    CURRENT,
+    MINUTE_MS,
+    START_MS,
+    TOPICS,
+    Installation,
+    changes,
+    compiled,
+    journal,
+    lose,
+    rules,
+    send,
+    step,
+    taken,
+)
+
+OLD = rules("count(browse, ever) >= 2", "count(browse, 1m) >= 1")
+NEW = rules("count(browse, ever) >= 2", "count(browse, 30d) >= 1", "count(browse, ever) >= 3")
+"""The first tag decides as before, the second otherwise, the third is new."""
+
+
+@dataclass
+class Partition:
+    """One that runs, and may be changing."""
+
+    site: Installation
+    work: Work
+    stamp: Stamp
+    snapshots: Snapshots
+    changing: Changeover | None = None
+
+    def change(self, rule_set: RuleSet) -> None:
+        self.changing = Changeover(
+            self.site.log, TOPICS, self.work, compiled(rule_set), stamp=self.stamp, saved=Saved(0.0), now_ms=START_MS
+        )
+
+    def step(self, clock_ms: int = 0) -> None:
+        made_before = len(journal(self.site))
+        self.stamp = step(self.site, self.work, clock_ms)
+        if self.changing is not None:
+            self.changing.follow(journal(self.site)[made_before], self.stamp)
+
+    def finish(self, *, turns: int = 10_000) -> bool:
+        """Let the change go on, for so many turns at most. Returns whether it is done."""
+        assert self.changing is not None
+        for _ in range(turns):
+            if self.changing.turn():
+                self.work, self.stamp, self.changing = self.changing.work, self.changing.stamp, None
+                return True
+            self.snapshots.turn(self.changing.to_snapshot())
+        return False
+
+
+@pytest.fixture
+def partition(site: Installation) -> Partition:
+    """Anna was there three times, bert twice, and carl once, a day ago."""
+    for minute, customer in enumerate(["anna", "bert", "carl", "anna", "bert", "anna"]):
+        send(site, customer, START_MS + minute * MINUTE_MS)
+    work = taken(site, OLD).work
+    stamp = step(site, work, START_MS + 86_400_000)
+    return Partition(site, work, stamp, Snapshots(site.log, TOPICS, ManualClock(), 1e9, 2))
+
+
+def published(site: Installation) -> dict[str, dict[str, object]]:
+    """What tags.current says in the end."""
+    found = {}
+    for record in site.records(CURRENT):
+        current = Current.from_value(record.given_value or b"")
+        if not current.is_clock:
+            found[current.customer_id] = {t.tag: t.value for t in current.tags}
+    return found
+
+
+def behind(site: Installation, count: int) -> set[tuple[str, str, str, str]]:
+    """The changes behind the first `count`."""
+    return {(c.customer_id, c.tag, c.op, c.origin) for c in changes(site)[count:]}
+
+
+def assert_numbered(site: Installation) -> None:
+    """No gap, and each change names its customer's last one."""
+    last: dict[str, int] = {}
+    for number, change in enumerate(changes(site), 1):
+        assert (change.seq, change.prev_seq) == (number, last.get(change.customer_id, 0)), change
+        last[change.customer_id] = change.seq
+
+
+def test_the_difference_goes_out_once_and_the_rest_goes_on(partition: Partition) -> None:
+    site, told = partition.site, len(changes(partition.site))
+    partition.change(NEW)
+    assert partition.finish()
+    assert behind(site, told) == {
+        ("anna", "t1", "entered", "backfill"),
+        ("bert", "t1", "entered", "backfill"),
+        ("carl", "t1", "entered", "backfill"),
+        ("anna", "t2", "entered", "backfill"),
+    }
+    assert published(site)["anna"] == {"t0": True, "t1": True, "t2": True}
+    told = len(changes(site))
+    send(site, "bert", START_MS + 86_400_000)
+    partition.step()
+    assert behind(site, told) == {("bert", "t2", "entered", "live")}
+    assert_numbered(site)
+
+
+def test_the_old_rules_go_on_deciding_until_the_new_ones_are_ready(partition: Partition) -> None:
+    site = partition.site
+    partition.change(NEW)
+    for n in range(4):
+        assert not partition.finish(turns=1)
+        told = len(changes(site))
+        send(site, f"new{n}", START_MS + 86_400_000 + n)
+        partition.step()
+        assert behind(site, told) == {(f"new{n}", "t1", "entered", "live")}
+    assert partition.finish()
+    assert set(published(site)) == {"anna", "bert", "carl", "new0", "new1", "new2", "new3"}
+    assert_numbered(site)
+
+
+def test_a_removed_tag_is_left(partition: Partition) -> None:
+    told = len(changes(partition.site))
+    partition.change(rules("count(browse, 9d) >= 9"))
+    assert partition.finish()
+    assert behind(partition.site, told) == {("anna", "t0", "left", "backfill"), ("bert", "t0", "left", "backfill")}
+
+
+def test_what_the_events_do_not_say_any_more_is_carried_over(partition: Partition) -> None:
+    site, told = partition.site, len(changes(partition.site))
+    lose(site, BROWSE, 5)  # but for anna's third visit
+    partition.change(NEW)
+    assert partition.finish()
+    # the new window has what the old cells had of its panes: the window `ever` alone, which has none
+    assert behind(site, told) == {("anna", "t1", "entered", "backfill"), ("anna", "t2", "entered", "backfill")}
+    told = len(changes(site))
+    send(site, "carl", START_MS + 86_400_000)
+    partition.step()
+    assert behind(site, told) == {
+        ("carl", "t0", "entered", "live"),
+        ("carl", "t1", "entered", "live"),
+    }
+
+
+def test_after_a_crash_before_the_manifest_the_old_rules_go_on(partition: Partition) -> None:
+    partition.change(NEW)
+    assert not partition.finish(turns=3)
+    work = taken(partition.site, NEW, known=[OLD]).work
+    assert work.rule_set.version == OLD.version
+    assert published(partition.site) == {"anna": {"t0": True}, "bert": {"t0": True}, "carl": {}}
+
+
+def test_after_a_crash_behind_the_manifest_the_new_rules_go_on_with_what_was_carried_over(partition: Partition) -> None:
+    site, told = partition.site, len(changes(partition.site))
+    lose(site, BROWSE, 5)
+    partition.change(NEW)
+    while not any(record.note == BESIDE for record in journal(site)):
+        assert not partition.finish(turns=1)
+    work = taken(site, NEW, known=[OLD]).work
+    assert work.rule_set.version == NEW.version
+    assert behind(site, told) == {("anna", "t1", "entered", "backfill"), ("anna", "t2", "entered", "backfill")}
+    assert (journal(site)[-1].note or "").startswith(DONE)
+    assert_numbered(site)
