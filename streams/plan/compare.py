@@ -90,14 +90,16 @@ def compare_partition(
     rules: tuple[Compiled, Compiled],
     schemas: WriterSchemas,
     clock: Clock,
+    until_ms: int,
     difference: Difference,
     progress: Callable[[int], None],
 ) -> None:
-    """Add what one partition says to `difference`. `rules`: the old ones and the new; `config`: for consumers.
+    """Add what one partition says to `difference`.
+
+    `rules`: the old ones and the new; `config`: for consumers; `until_ms`: where the clock is moved to in the end.
 
     Holds the two states of the partition in memory meanwhile. Raises KafkaError, StateError.
     """
-    until_ms = clock.wall_ms()
 
     def applied(compiled: Compiled, cost: Cost) -> Work:
         positions = {place: ends[place][0] for place in topics.sources_of(partition)}

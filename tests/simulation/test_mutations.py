@@ -20,7 +20,9 @@ from processors.rules.program import I64
 from schemas.errors import KafkaError
 from schemas.records import JournalRecord, Manifest, SourceRange
 from streams.log import Log, Stamp, TopicPartition, Transaction
-from streams.tagger import backfill, journal, loop, recovery, restore, snapshots
+from streams.tagger import from_events, journal, loop, recovery, restore, snapshots
+from streams.tagger.backfill import Different
+from streams.tagger.changeover import Changeover
 from streams.tagger.fold import fold as whole_fold
 from streams.tagger.journal import Entry
 from streams.tagger.loop import Tagger
@@ -155,8 +157,13 @@ def kept_state_taken_up_unasked(patch: pytest.MonkeyPatch) -> None:
 
 
 def late_half_of_a_backfill_lost(patch: pytest.MonkeyPatch) -> None:
-    different = backfill._different
-    patch.setattr(backfill, "_different", lambda *given: (found := different(*given))[: (len(found) + 1) // 2])
+    found_in = Changeover._differences
+
+    def mutant(self: Changeover) -> Iterator[list[Different]]:
+        pieces = list(found_in(self))
+        yield from pieces[: (len(pieces) + 1) // 2]
+
+    patch.setattr(Changeover, "_differences", mutant)
 
 
 def end_of_topics_assumed(patch: pytest.MonkeyPatch) -> None:
@@ -203,7 +210,52 @@ def rebuilt_without_the_last_events(patch: pytest.MonkeyPatch) -> None:
     def mutant(log: Log, work: Work, until: dict[str, int], clock: int) -> Iterator[None]:
         yield from rebuild(log, work, {topic: max(0, end - 1) for topic, end in until.items()}, clock)
 
-    patch.setattr(recovery, "rebuild", mutant)
+    patch.setattr(from_events, "rebuild", mutant)
+
+
+def step_missed_by_the_new_state(patch: pytest.MonkeyPatch) -> None:
+    """What the old rules decide while the new state is built is not followed, but for its number."""
+    follow = Changeover.follow
+
+    def mutant(self: Changeover, record: JournalRecord, stamp: Stamp) -> None:
+        follow(self, replace(record, kind="changeover", note="backfill"), stamp)
+
+    patch.setattr(Changeover, "follow", mutant)
+
+
+def every_changeover_taken_as_done(patch: pytest.MonkeyPatch) -> None:
+    """Nobody completes a difference that was interrupted."""
+    patch.setattr(journal, "DONE", "")
+    read = recovery.read_current
+
+    def mutant(log: Log, topics: Topics, work: Work) -> Any:
+        published = yield from read(log, topics, work)
+        return {} if published else published
+
+    patch.setattr(recovery, "read_current", mutant)
+
+
+def customers_unknown_to_the_new_rules_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """What they had stays published."""
+    found_in = Changeover._differences
+
+    def mutant(self: Changeover) -> Iterator[list[Different]]:
+        for piece in found_in(self):
+            yield [different for different in piece if different.after]
+
+    patch.setattr(Changeover, "_differences", mutant)
+
+
+def numbers_of_the_old_state_not_taken_over(patch: pytest.MonkeyPatch) -> None:
+    found_in = Changeover._differences
+
+    def mutant(self: Changeover) -> Iterator[list[Different]]:
+        pieces = found_in(self)
+        yield next(pieces, [])
+        self.work.engine.set_seq(self.work.engine.seq + 1)
+        yield from pieces
+
+    patch.setattr(Changeover, "_differences", mutant)
 
 
 MUTATIONS: Final[Sequence[Mutate]] = (
@@ -223,6 +275,10 @@ MUTATIONS: Final[Sequence[Mutate]] = (
     offsets_of_the_moment_a_manifest_is_written,
     unknown_outcome_sent_again,
     rebuilt_without_the_last_events,
+    step_missed_by_the_new_state,
+    every_changeover_taken_as_done,
+    customers_unknown_to_the_new_rules_forgotten,
+    numbers_of_the_old_state_not_taken_over,
 )
 
 
