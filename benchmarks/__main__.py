@@ -19,20 +19,21 @@ from benchmarks.replay import replay
 from benchmarks.report import circumstances, show
 from benchmarks.stand import forget_settings
 from benchmarks.throughput import throughput
+from benchmarks.verify import verify
 from schemas.errors import TagstreamError
 from streams.local.choose import choose_kafka
 from streams.local.run_directory import new_run_directory
 from streams.local.server import Say
 
-What = Literal["throughput", "delay", "replay", "growth", "recovery", "all"]
+What = Literal["throughput", "delay", "replay", "growth", "recovery", "verify", "all"]
 
 TAGBENCH = Path(__file__).with_name("rules")
 
 
 def main(
     what: Annotated[What, typer.Argument(help="What to measure.")] = "all",
-    events: Annotated[int, typer.Option(min=1_000, help="Events of throughput and recovery.")] = 1_000_000,
-    customers: Annotated[int, typer.Option(min=1, help="Customers of throughput and recovery.")] = 50_000,
+    events: Annotated[int, typer.Option(min=1_000, help="Events of throughput, recovery and verify.")] = 1_000_000,
+    customers: Annotated[int, typer.Option(min=1, help="Customers of the same.")] = 50_000,
     rate: Annotated[int, typer.Option(min=1, help="Events a second of the delay.")] = 5_000,
     rules: Annotated[Path, typer.Option(help="Rules of throughput and delay; default: TagBench-1's.")] = TAGBENCH,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
@@ -77,6 +78,9 @@ def _measure(
     if what == "recovery":
         with choose_kafka(run_dir, say=say) as kafka:
             results["recovery"] = recovery(kafka.bootstrap, run_dir, rules, events, customers, say)
+    if what == "verify":
+        with choose_kafka(run_dir, say=say) as kafka:
+            results["verify"] = verify(kafka.bootstrap, run_dir, rules, events, customers, say)
     return results
 
 

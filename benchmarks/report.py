@@ -64,6 +64,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
         "replay": _replay_rows,
         "growth": _growth_rows,
         "recovery": _recovery_rows,
+        "verify": _verify_rows,
     }
     for name, result in found["results"].items():
         for what, figure, of in rows[name](result):
@@ -147,6 +148,18 @@ def _recovery_rows(result: Mapping[str, Any]) -> Rows:
         f"{fold['events_per_s']:,.0f} events/s",
         f"{fold['events']:,} events; live it were {fold['events_per_s_live']:,.0f}",
     )
+
+
+def _verify_rows(result: Mapping[str, Any]) -> Rows:
+    for name in ("whole", "sample"):
+        found = result[name]
+        yield (
+            f"verify, {name}",
+            f"{found['events_per_s']:,.0f} events/s",
+            f"{found['customers']:,} customers of {result['events']:,} events in {found['seconds']:.0f} s, "
+            f"{found['passes']} passes a partition",
+        )
+        yield "  peak memory", f"{_number(found['peak_mib'], 0)} MiB", ""
 
 
 def _number(value: float | None, digits: int = 2) -> str:

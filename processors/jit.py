@@ -20,11 +20,20 @@ Kernel = Callable[..., Any]
 """A compiled function: its arguments are arrays and numbers whose types Numba finds out by itself."""
 
 
-def _sources_digest() -> str:
-    """Digest of every source that compiled code can come from: our packages below this one, and Numba's version."""
-    digest = hashlib.sha256(numba.__version__.encode())
+def sources() -> list[Path]:
+    """Every source that compiled code can come from: our packages below this one.
+
+    Without the oracle's: it is never compiled, and may import nothing that is.
+    """
     here = Path(__file__).parent
-    for path in sorted([*here.rglob("*.py"), *(here.parent / "schemas").glob("*.py")]):
+    ours = sorted([*here.rglob("*.py"), *(here.parent / "schemas").glob("*.py")])
+    return [path for path in ours if here / "oracle" not in path.parents]
+
+
+def _sources_digest() -> str:
+    """Digest of all sources, and of Numba's version."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sources():
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -80,6 +80,14 @@ class KafkaReader:
                 raise KafkaError("TS-K101", f"Reading {self._partition.topic}: {error.str()}")
         return messages
 
+    def extent(self) -> tuple[int, int]:
+        """The offset of the oldest record that is there, and the one behind the newest. Raises KafkaError."""
+        try:
+            low, high = self._consumer.get_watermark_offsets(_tp(self._partition), ASK_WITHIN_S)
+        except ck.KafkaException as error:
+            raise KafkaError("TS-K101", f"Reading {self._partition.topic}: {error.args[0].str()}") from None
+        return low, high
+
     def close(self) -> None:
         self._consumer.close()
 

@@ -13,7 +13,12 @@ import structlog
 
 from streams.settings import LogSettings
 
-__all__ = ["setup"]
+__all__ = ["keep_off_stdout", "setup"]
+
+
+def keep_off_stdout() -> None:
+    """Until `setup`, and where a command never calls it, lines go to standard error as well."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def setup(log: LogSettings, *, stream: TextIO | None = None) -> None:

@@ -45,4 +45,28 @@ ENTRIES: Final[dict[str, Entry]] = {
         cure="Restore `tags.journal` of this partition whole, and set no retention on it.",
         example="kafka-delete-records.sh on tags.journal",
     ),
+    "TS-S106": Entry(
+        title="The partition does not work by the rules in force yet",
+        why="Tags computed by other rules than those by which they were published differ by nature, and would say "
+        "nothing of the pipeline. `tags.changes`, `tags.current` and Redis were only compared with each other.",
+        cure="Wait until the tagger has taken up the rules in force, or start it if it does not run; verify again.",
+        example="tagstream verify right after tagstream apply",
+    ),
+    "TS-S107": Entry(
+        title="Events that were applied are gone, so tags cannot be computed from the beginning",
+        why="Verifying begins at the first event that the tagger ever applied. The topic's retention has deleted some, "
+        "and nobody can tell which customers they were of, so that of no customer it is known that all are there. "
+        "`tags.changes`, `tags.current` and Redis were only compared with each other.",
+        cure="Restore the topic. If the events are gone for good, what is published can only be compared with itself, "
+        "which was done. Keep events for ever, or as long as tags are to be verified.",
+        example="retention.ms=7776000000 on events.browse, and a tagger that has run for a year",
+    ),
+    "TS-S108": Entry(
+        title="The partition has no step that is done with",
+        why="What is compared must stand still in the journal: the newest step whose `@clock` stands in "
+        "`tags.current`, that has left no timer over, and that is not within a changeover to other rules. None was "
+        "met within 15 s: the tagger is busy with a changeover or with timers, or it was stopped in the midst of them.",
+        cure="Start the tagger, wait until `tagstream_clock_lag_seconds` is small, and try again.",
+        example="tagstream verify while a million windows end at midnight",
+    ),
 }

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 import typer
 
 from schemas.errors import RuleError, TagstreamError
+from streams import logs
 from streams.settings import CONFIG_VARIABLE
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -36,6 +37,7 @@ COMMANDS: Final = (
     "explain",
     "rebuild-redis",
     "reconcile",
+    "verify",
     "topics",
     "doctor",
     "config",
@@ -63,6 +65,7 @@ def _options(
         typer.Option(help="File with settings (TOML or YAML); default: tagstream.toml or tagstream.yaml, if there."),
     ] = None,
 ) -> None:
+    logs.keep_off_stdout()
     if config is not None:
         # In the environment, processes that a command starts see it as well, wherever they run.
         os.environ[CONFIG_VARIABLE] = str(config.resolve())

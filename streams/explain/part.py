@@ -8,28 +8,22 @@ order, at the same times and with the same clock as they did for the tagger.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from processors.hashing import partition_of_key
 from schemas.errors import EventError
 from schemas.records import Change, JournalRecord
-from streams.kafka_log import FROM_THE_BEGINNING, KafkaReader
 from streams.log import Message, TopicPartition
+from streams.partition_records import Progress, records_of
 from streams.settings import KafkaSettings
 from streams.tagger.journal import Entry, counted, journal_record
 from streams.tagger.topics import Topics
 
 __all__ = ["Kept", "Part", "read_part"]
 
-READ_MOST: Final = 10_000
-READ_WAIT_S: Final = 0.2
 MOST_CHANGES: Final = 1_000
 """Of the customer's changes the newest are kept."""
-
-Progress = Callable[[int], None]
-"""Told how many more records were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +59,14 @@ def read_part(kafka: KafkaSettings, topics: Topics, customer_id: str, progress: 
     config = {"log_level": 0, **kafka.client_config()}
     part = Part(customer_id, partition_of_key(customer_id.encode(), topics.partitions))
     journal = TopicPartition(topics.journal, part.partition)
-    entries = [Entry(m.offset() or 0, journal_record(journal, m)) for m in _read(config, journal, None, progress)]
+    entries = [Entry(m.offset() or 0, journal_record(journal, m)) for m in records_of(config, journal, None, progress)]
     part.steps = [e.record for e in counted(entries) if e.record.kind in ("step", "changeover")]
     part.cut = bool(entries) and entries[0].offset > 0
     for place in topics.sources_of(part.partition):
         part.records.append(_source(config, place, part, progress))
     newest: deque[Change] = deque(maxlen=MOST_CHANGES)
     name = customer_id.encode()
-    for message in _read(config, TopicPartition(topics.changes, part.partition), None, progress):
+    for message in records_of(config, TopicPartition(topics.changes, part.partition), None, progress):
         if message.key() == name and (change := _change(message)) is not None:
             newest.append(change)
     part.changes = list(newest)
@@ -86,7 +80,7 @@ def _source(config: dict[str, Any], place: TopicPartition, part: Part, progress:
         return []
     kept, name = [], part.customer_id.encode()
     last_ms, before = -1, 0 if part.cut else ranges[0].first
-    for message in _read(config, place, ranges[-1].next, progress):
+    for message in records_of(config, place, ranges[-1].next, progress):
         offset = message.offset() or 0
         if last_ms < 0 and offset > before:
             part.lost[place.topic] = offset - before
@@ -109,20 +103,3 @@ def _change(message: Message) -> Change | None:
         return Change.from_value(message.value() or b"")
     except EventError:
         return None
-
-
-def _read(config: dict[str, Any], place: TopicPartition, end: int | None, progress: Progress) -> Iterator[Message]:
-    """Committed records from the oldest on, before the offset `end`, or all that there are."""
-    reader = KafkaReader(config, place, FROM_THE_BEGINNING)
-    try:
-        while not reader.at_end:
-            messages = reader.read(READ_MOST, READ_WAIT_S)
-            progress(len(messages))
-            for message in messages:
-                if end is not None and (message.offset() or 0) >= end:
-                    return
-                yield message
-            if end is not None and messages and (messages[-1].offset() or 0) == end - 1:
-                return
-    finally:
-        reader.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from processors.change_lines import ChangeLines
+from processors.oracle.judge import Event, OracleChange, Result, run, split_cause
 from processors.partition import Partition
 from processors.replay import replay
 from processors.rules.load import load_rules
@@ -19,7 +20,6 @@ from streams.history_file import read_history
 from streams.rules_dir import read_rules_dir
 from tests.golden import golden
 from tests.oracle.difference import diff
-from tests.oracle.oracle import Event, OracleChange, Result, run, split_cause
 
 NO_EVENT = {23, *range(25, 34)}
 """Lines of the history that the oracle is spared, for it takes events alone: those dead in themselves."""

@@ -1,7 +1,7 @@
 """Runs the pipeline's roles as processes, sends events, reads topics whole, and says what should have come of it all.
 
-What should have come of it is worked out from the journal, which is the definition of the order: the ranges of offsets
-of each step, merged once more here in the plainest way, then judged by the oracle.
+What should have come of it is worked out from the journal, which is the definition of the order: the records of each
+step, merged, then judged by the oracle. The events are those that were sent, not those that can be read again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from redis import Redis
 from typer.testing import CliRunner
 from typer.testing import Result as CommandResult
 
+from processors.oracle import judge as oracle
+from processors.oracle.event import Command, Record
+from processors.oracle.judge import Event, Result
+from processors.oracle.place import partition_of
 from processors.rules.clauses import clauses_of
 from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
@@ -33,13 +37,13 @@ from streams import topics
 from streams.cli.main import app
 from streams.clock import SystemClock
 from streams.local.child import Child
+from streams.order_of_application import Source, merged
 from streams.redis_layout import Layout, text_of
 from streams.rules_dir import read_rules_dir
 from streams.settings import KafkaSettings, RedisSettings
-from tests.oracle import oracle
+from streams.tagger.journal import Entry, counted
+from streams.verify.told import oracle_change
 from tests.oracle.difference import diff
-from tests.oracle.event import Command, Record
-from tests.oracle.oracle import Event, OracleChange, Result, split_cause
 from tests.properties.engine_run import payload, seen_of
 
 ROOT = Path(__file__).parents[2]
@@ -245,17 +249,15 @@ class Pipeline:
 
     def journal(self) -> dict[int, list[JournalRecord]]:
         """By partition the steps that count: what an older owner wrote behind a newer claim does not."""
-        found: dict[int, list[JournalRecord]] = {p: [] for p in range(self.kafka.partitions)}
-        epochs: dict[int, int] = {}
+        entries: dict[int, list[Entry]] = {p: [] for p in range(self.kafka.partitions)}
         for message in self.read(topics.JOURNAL):
             record = JournalRecord.from_value(message.value() or b"")
             partition = message.partition()
             assert partition is not None and partition == record.partition
-            if record.kind == "claim":
-                epochs[partition] = message.offset() or 0
-            elif record.epoch == epochs[partition] and record.kind != "snapshot":
-                found[partition].append(record)
-        return found
+            entries[partition].append(Entry(message.offset() or 0, record))
+        return {
+            p: [e.record for e in counted(of) if e.record.kind in ("step", "changeover")] for p, of in entries.items()
+        }
 
     def is_caught_up(self) -> bool:
         """Whether all that was sent, and all that was moved, is in the journal."""
@@ -285,32 +287,27 @@ class Pipeline:
 
     def applied(self) -> dict[int, list[Applied]]:
         """By partition all records in the order in which the journal says that they were applied."""
-        records = {t.named(self.kafka): self._by_partition(t) for t in SOURCES}
+        read = {topic: self._by_partition(topic) for topic in SOURCES}
         found: dict[int, list[Applied]] = {}
         for partition, steps in self.journal().items():
+            sources = [Source(place, read[topic][partition]) for place, topic in enumerate(SOURCES)]
             clock, found[partition] = 0, []
             for step in steps:
                 if step.kind != "step":
                     continue
-                merged = []
-                for place, source in enumerate(step.sources):
-                    assert source.topic == SOURCES[place].named(self.kafka)
-                    for arrival, message in records[source.topic][partition]:
-                        if source.first <= (message.offset() or 0) < source.next:
-                            merged.append((arrival, place, message.offset() or 0, message))
-                for arrival, place, offset, message in sorted(merged, key=lambda m: m[:3]):
+                assert [s.topic for s in step.sources] == [topic.named(self.kafka) for topic in SOURCES]
+                for arrival, place, offset, message in merged(sources, [s.next for s in step.sources]):
+                    assert offset >= step.sources[place].first, "no step has applied it"
                     clock = max(clock, arrival)
                     found[partition].append(Applied((SOURCES[place].name, partition, offset), clock, message))
                 assert clock <= step.clock_after
                 clock = step.clock_after
         return found
 
-    def _by_partition(self, topic: topics.Topic) -> dict[int, list[tuple[int, Message]]]:
-        """A topic's records with their arrivals: their timestamps, raised where one goes back."""
-        found: dict[int, list[tuple[int, Message]]] = defaultdict(list)
+    def _by_partition(self, topic: topics.Topic) -> dict[int, list[Message]]:
+        found: dict[int, list[Message]] = defaultdict(list)
         for message in self.read(topic):
-            of = found[message.partition() or 0]
-            of.append((max(message.timestamp()[1], of[-1][0] if of else 0), message))
+            found[message.partition() or 0].append(message)
         return found
 
     def expected(self, rule_set: RuleSet, partition: int, applied: Iterable[Applied], until_ms: int | None) -> Result:
@@ -334,7 +331,7 @@ class Pipeline:
 
     def partition_of(self, customer_id: str) -> int:
         """Where Kafka's murmur2 puts a customer."""
-        return murmur2(customer_id.encode()) % self.kafka.partitions
+        return partition_of(customer_id, self.kafka.partitions)
 
     def differences(self, rule_set: RuleSet, to_ms: Callable[[int], int | None] = lambda p: None) -> list[str]:
         """Where changes, tags or outcomes of any partition are not the oracle's. `to_ms`: until when time passed."""
@@ -460,29 +457,7 @@ def _same(event: Record, value: bytes) -> bool:
     return frame.fingerprint == SCHEMAS[event.type].fingerprint and frame.body[1:].startswith(body)
 
 
-def murmur2(key: bytes) -> int:
-    """Kafka's hash of a key, made positive: org.apache.kafka.common.utils.Utils, line by line."""
-    m, seed, mask = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
-    h = seed ^ len(key)
-    for i in range(0, len(key) // 4 * 4, 4):
-        k = int.from_bytes(key[i : i + 4], "little") * m & mask
-        k = (k ^ k >> 24) * m & mask
-        h = h * m & mask ^ k
-    rest = key[len(key) // 4 * 4 :]
-    if rest:
-        h = (h ^ int.from_bytes(rest, "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    return (h ^ h >> 15) & 0x7FFFFFFF
-
-
 # --------------------------------------------------------------------------------------------------- comparisons
-
-
-def oracle_change(c: Change) -> OracleChange:
-    """A change in the oracle's words."""
-    return OracleChange(
-        *(c.customer_id, c.tag, c.op, c.before, c.after, c.effective_at, c.origin, *split_cause(c.cause))  # type: ignore[arg-type]
-    )
 
 
 def tags_after(changes: Iterable[Change]) -> dict[str, dict[str, oracle.TagValue]]:

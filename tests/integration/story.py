@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 from typing import Final, Literal
 
+from processors.oracle.event import Command, Record
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Event, aggregates_of, leaves_at_ms
 from processors.rules.tree import RuleSet
 from processors.rules.walk import level_names
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
-from tests.oracle.event import Command, Record
 from tests.oracle.generate import FIELD_VALUES
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event, aggregates_of, leaves_at_ms
 
 START_MS: Final = 1_704_067_200_000
 """2024-01-01: brokers take no record from the future."""

@@ -17,6 +17,8 @@ import fastavro
 import redis
 from confluent_kafka import KafkaError, Message
 
+from processors.oracle.event import Command
+from processors.oracle.judge import DAY_MS, Event
 from schemas.events import EVENT_TYPES
 from schemas.framing import single_object_header
 from schemas.outcomes import Dead, Outcome
@@ -26,8 +28,6 @@ from streams.tagger.dead_letters import KEPT_BYTES
 from tests.integration.pipeline import ROOT, SOURCES, Pipeline, as_avro, as_json, sum_of_outcomes, texts, until
 from tests.integration.registry_server import schema_answer, serve
 from tests.integration.story import START_MS, story
-from tests.oracle.event import Command
-from tests.oracle.oracle import DAY_MS, Event
 
 STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))
 

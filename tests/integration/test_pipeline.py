@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import redis
 
+from processors.oracle import judge as oracle
+from processors.oracle.judge import Event
 from processors.rules.tree import RuleSet
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import Outcome
@@ -23,9 +25,8 @@ from tests.integration.pipeline import (
 )
 from tests.integration.registry_server import serve
 from tests.integration.story import story
-from tests.oracle import generate, oracle
+from tests.oracle import generate
 from tests.oracle.generate import Knobs, SeededChoices
-from tests.oracle.oracle import Event
 from tests.oracle.text import to_yaml
 
 STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))

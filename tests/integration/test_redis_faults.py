@@ -23,6 +23,7 @@ import pytest
 import redis
 from typer.testing import Result
 
+from processors.oracle.event import Event
 from schemas.errors import RedisError
 from streams import topics
 from streams.clock import SystemClock
@@ -34,7 +35,6 @@ from streams.local.redis import LocalRedis, find_server
 from streams.settings import KafkaSettings, RedisSettings
 from tests.integration.pipeline import Pipeline, kill, tags_after, texts, until
 from tests.integration.redis_proxy import RedisProxy
-from tests.oracle.event import Event
 
 CUSTOMERS = 40
 RULES = """

@@ -13,6 +13,7 @@ from typing import cast
 
 import redis
 
+from processors.oracle.judge import Event, OracleChange
 from schemas.records import Current, TagValue
 from streams import topics
 from streams.clock import SystemClock
@@ -20,7 +21,6 @@ from streams.local.child import Child
 from streams.redis_layout import Layout
 from tests.integration.pipeline import ROOT, Pipeline, kill, oracle_change, tags_after, texts, until
 from tests.integration.story import story
-from tests.oracle.oracle import Event, OracleChange
 
 STARTER_RULES = sorted((ROOT / "examples/starter").glob("*.yaml"))
 

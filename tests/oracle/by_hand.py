@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final, Literal
 
+from processors.oracle.judge import DAY_MS, Command, Event, Record, TagValue, run
 from processors.rules.tree import (
     Aggregate,
     Compare,
@@ -23,7 +24,6 @@ from processors.rules.tree import (
     Top,
 )
 from schemas.outcomes import Outcome
-from tests.oracle.oracle import DAY_MS, Command, Event, Record, TagValue, run
 from tests.oracle.tables import START_MS
 
 FAR_MS = 2_000 * DAY_MS

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS
+from processors.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS
 
 T = TypeVar("T")
 

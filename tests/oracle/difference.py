@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tests.oracle.oracle import Command, OracleChange, Record, Result
+from processors.oracle.judge import Command, OracleChange, Record, Result
 
 CHANGES_BEFORE = 5
 """Agreed changes shown before the first difference: enough to see the state that it starts from."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from processors.oracle.moments import is_since
+from processors.oracle.tagstate import is_number
 from processors.rules.tree import (
     Age,
     And,
@@ -32,10 +34,8 @@ from tests.oracle.draw_values import (
     texts_of,
     thresholds,
 )
-from tests.oracle.moments import is_since
 from tests.oracle.pen import Pen, nested
 from tests.oracle.tables import DURATIONS_MS, EQUALITY, MODEL_NUMBERS, OPS, SINCE_DAYS, TEXT_ATTRIBUTES
-from tests.oracle.tagstate import is_number
 
 
 def condition(pen: Pen, depth: int) -> Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+from processors.oracle.expression import parts
 from processors.rules.tree import (
     Age,
     Aggregate,
@@ -25,7 +26,6 @@ from processors.rules.tree import (
 from tests.oracle.choices import Choices, Knobs
 from tests.oracle.draw_conditions import condition
 from tests.oracle.draw_values import aggregate, number_value, since, still_value, thresholds
-from tests.oracle.expression import parts
 from tests.oracle.pen import Pen
 from tests.oracle.tables import DEFAULT_CURRENCY, DURATIONS_MS, KEYS, ZONES
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal
 
+from processors.oracle.event import DAY_MS, HOUR_MS, Attributes, Command
+from processors.oracle.profile import EPOCH
+from processors.oracle.tagstate import is_number
 from processors.rules.tree import Tag
 from tests.oracle.choices import Choices
-from tests.oracle.event import DAY_MS, HOUR_MS, Attributes, Command
-from tests.oracle.profile import EPOCH
 from tests.oracle.tables import ATTRIBUTES, CLOCK_CHANGES_MS, MODEL_NUMBERS, NO_BIRTHDAYS
-from tests.oracle.tagstate import is_number
 
 Said = bool | str | float | tuple[str, ...] | None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final, Literal
 
+from processors.oracle.event import DAY_MS, HOUR_MS
+from processors.oracle.moments import sinces_in
 from processors.rules.tree import Age, Aggregate, Expr, ProfileRef, Ratio, Text, Top, Trend
 from tests.oracle.draw_filters import filter_or_none
-from tests.oracle.event import DAY_MS, HOUR_MS
-from tests.oracle.moments import sinces_in
 from tests.oracle.pen import Pen
 from tests.oracle.tables import (
     AGES,

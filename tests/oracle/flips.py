@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from processors.oracle.judge import Judge, Record
 from processors.rules.tree import RuleSet
-from tests.oracle.oracle import Judge, Record
 
 
 def next_flip_ms(

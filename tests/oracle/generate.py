@@ -13,11 +13,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from processors.oracle.event import DAY_MS, HOUR_MS, Record
 from processors.rules.tree import RuleSet
 from tests.oracle.choices import FEATURES, WINDOWS_MS, Choices, Knobs, SeededChoices
 from tests.oracle.draw_history import history
 from tests.oracle.draw_rules import rule_set
-from tests.oracle.event import DAY_MS, HOUR_MS, Record
 from tests.oracle.tables import DEFAULT_CURRENCY, FIELD_VALUES, START_MS
 
 __all__ = [

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from processors.oracle.judge import Record
 from processors.rules.tree import RuleSet
 from tests.oracle import generate
 from tests.oracle.generate import Knobs, Scenario
-from tests.oracle.oracle import Record
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final, Literal
 
+from processors.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS
 from processors.rules.tree import CompareOp
-from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS
 
 START_MS: Final = 1_704_067_200_000
 """2024-01-01T00:00:00Z, an edge of every pane and of a dedupe generation."""

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from processors.oracle.event import Placed, calendar_value
+from processors.oracle.judge import Event, run
 from processors.rules.tree import Calendar, Member, Not
 from tests.oracle.by_hand import compare, count, flips, number, rules, tag
-from tests.oracle.event import Placed, calendar_value
-from tests.oracle.oracle import Event, run
 from tests.oracle.tables import CLOCK_CHANGES_MS, START_MS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Command, Event, Record, run
 from processors.rules.tree import And, Compare, ForEach, Not, Tag, TagRef, Text
 from schemas.outcomes import Outcome
 from tests.oracle.by_hand import (
@@ -18,7 +19,6 @@ from tests.oracle.by_hand import (
     tag,
     taken,
 )
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Command, Event, Record, run
 from tests.oracle.tables import START_MS
 
 SEEN = compare(count("browse", MINUTE_MS), ">=", 1)

@@ -8,6 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from processors.oracle import expression, moments, tagstate
+from processors.oracle.expression import aggregates_of, parts_of_rules, parts_of_tag
+from processors.oracle.judge import DAY_MS, HOUR_MS, Command, Event, run
+from processors.oracle.moments import is_since, sinces_in
+from processors.oracle.order import in_order
+from processors.oracle.profile import birth_in, birthdays_ms
+from processors.oracle.tagstate import is_number
 from processors.rules.tree import (
     Age,
     Aggregate,
@@ -35,17 +42,10 @@ from processors.rules.tree import (
     Trend,
 )
 from schemas.events import FIELDS
-from tests.oracle import expression, moments, tagstate
 from tests.oracle.by_hand import compare, count, event, is_text, number, rules, tag, taken, told, top, total
 from tests.oracle.choices import FEATURES, Knobs
-from tests.oracle.expression import aggregates_of, parts_of_rules, parts_of_tag
 from tests.oracle.generate import SeededChoices, random_scenario, rule_set
-from tests.oracle.moments import is_since, sinces_in
-from tests.oracle.oracle import DAY_MS, HOUR_MS, Command, Event, run
-from tests.oracle.order import in_order
-from tests.oracle.profile import birth_in, birthdays_ms
 from tests.oracle.tables import ZONES
-from tests.oracle.tagstate import is_number
 from tests.oracle.text import to_expression, to_json_lines, to_yaml
 
 RICH = (Ratio, Trend, Present, Calendar, StartsWith, TagRef, Sequence, Top, ProfileRef, Age)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Event, Record, run
 from processors.rules.tree import And, Compare, Expr, ForEach, Happening, Not, ProfileRef, Sequence, TagRef, Text, Trend
 from tests.oracle.by_hand import (
     compare,
@@ -19,7 +20,6 @@ from tests.oracle.by_hand import (
     top,
     total,
 )
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event, Record, run
 from tests.oracle.tables import START_MS
 
 CATEGORY = ForEach("browse", "category", 20)

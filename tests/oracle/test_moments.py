@@ -7,6 +7,9 @@ from fractions import Fraction
 
 import pytest
 
+from processors.oracle.expression import Name, Scope, Value, is_true
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS
+from processors.oracle.moments import next_turn_ms
 from processors.rules.tree import Aggregate, Compare, CompareOp, Expr, Not, Number, Present, Ratio
 from schemas.outcomes import Outcome
 from tests.oracle.by_hand import (
@@ -25,9 +28,6 @@ from tests.oracle.by_hand import (
     times_held,
     total,
 )
-from tests.oracle.expression import Name, Scope, Value, is_true
-from tests.oracle.moments import next_turn_ms
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS
 
 SINCE = taken("days_since", "purchase")
 SINCE_BROWSE = taken("days_since", "browse")

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Customer, Event, Judge, Result, run
 from processors.rules.tree import (
     And,
     Compare,
@@ -34,7 +35,6 @@ from tests.oracle.by_hand import (
 )
 from tests.oracle.difference import diff
 from tests.oracle.generate import START_MS, Knobs, Scenario, random_scenario
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Customer, Event, Judge, Result, run
 from tests.oracle.strategies import scenarios
 from tests.oracle.text import to_expression, to_json_lines, to_yaml
 

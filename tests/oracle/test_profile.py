@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Event
+from processors.oracle.profile import age_of, number_in
 from processors.rules.tree import (
     Age,
     Compare,
@@ -38,8 +40,6 @@ from tests.oracle.by_hand import (
     top,
     total,
 )
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event
-from tests.oracle.profile import age_of, number_in
 
 OPS: tuple[CompareOp, ...] = ("==", "!=", "<", "<=", ">", ">=")
 

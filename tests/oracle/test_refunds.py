@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from processors.oracle.judge import DAY_MS, MINUTE_MS, Event
 from processors.rules.tree import Compare, Happening, Ratio, Sequence, Text
 from tests.oracle.by_hand import compare, count, event, holds, is_text, taken, times_held, total
-from tests.oracle.oracle import DAY_MS, MINUTE_MS, Event
 from tests.oracle.tables import START_MS
 
 SPENT = total("purchase", "amount", MINUTE_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Event, Record, run
 from processors.rules.tree import Age, Compare, Expr, ProfileRef, Ratio, TagRef, Trend
 from tests.oracle.by_hand import (
     compare,
@@ -15,7 +16,6 @@ from tests.oracle.by_hand import (
     told,
     total,
 )
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event, Record, run
 from tests.oracle.tables import START_MS
 
 SINCE = taken("days_since", "purchase")

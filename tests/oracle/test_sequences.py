@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Event
 from processors.rules.tree import And, Compare, Expr, FieldRef, Happening, Not, Sequence, Text
 from schemas.outcomes import Outcome
 from tests.oracle.by_hand import (
@@ -19,7 +20,6 @@ from tests.oracle.by_hand import (
     tag,
     times_held,
 )
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event
 
 BROWSE, PURCHASE = Happening("browse", None), Happening("purchase", None)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
+from processors.oracle.judge import HOUR_MS, MINUTE_MS, Event, run
+from processors.oracle.order import depth_of, in_order
 from processors.rules.tree import And, Compare, Expr, Not, TagRef, Text
 from tests.oracle.by_hand import compare, count, event, flips_of_tags, rules, tag
 from tests.oracle.choices import Knobs
 from tests.oracle.generate import random_scenario
-from tests.oracle.oracle import HOUR_MS, MINUTE_MS, Event, run
-from tests.oracle.order import depth_of, in_order
 
 
 def seen(event_type: str, window_ms: int = MINUTE_MS, least: int = 1) -> Expr:

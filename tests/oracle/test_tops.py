@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from processors.oracle.judge import DAY_MS, MINUTE_MS, Event
 from processors.rules.tree import Compare, Member, Not, Present, Ratio, Text
 from schemas.outcomes import Outcome
 from tests.oracle.by_hand import compare, count, event, holds, is_text, outcomes, rules, tag, taken, times_held, top
-from tests.oracle.oracle import DAY_MS, MINUTE_MS, Event
 from tests.oracle.tables import START_MS
 
 

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import pytest
 
+from processors.oracle.expression import quotient
+from processors.oracle.judge import DAY_MS, HOUR_MS, MINUTE_MS, Event
 from processors.rules.tree import (
     Compare,
     CompareOp,
@@ -37,8 +39,6 @@ from tests.oracle.by_hand import (
     times_held,
     total,
 )
-from tests.oracle.expression import quotient
-from tests.oracle.oracle import DAY_MS, HOUR_MS, MINUTE_MS, Event
 
 OPS: tuple[CompareOp, ...] = ("==", "!=", "<", "<=", ">", ">=")
 

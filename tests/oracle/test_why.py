@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from processors.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Record
+from processors.oracle.judge import run
+from processors.oracle.why import FORGOTTEN, Seen
 from processors.rules.tree import And, Compare, Expr, ForEach, Happening, Not, Or, ProfileRef, Sequence, TagRef, Text
 from tests.oracle.by_hand import (
     FAR_MS,
@@ -16,11 +19,8 @@ from tests.oracle.by_hand import (
     told,
     total,
 )
-from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Record
 from tests.oracle.flips import next_flip_ms
-from tests.oracle.oracle import run
 from tests.oracle.tables import START_MS
-from tests.oracle.why import FORGOTTEN, Seen
 
 BUSY = compare(count("purchase", HOUR_MS), ">=", 2)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 
+from processors.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event, Record
 from processors.rules.tree import (
     Age,
     Aggregate,
@@ -32,7 +33,6 @@ from processors.rules.tree import (
     Top,
     Trend,
 )
-from tests.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Event, Record
 
 
 def to_yaml(rule_set: RuleSet) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 from processors import dedupe, layout, state
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
+from processors.oracle.judge import Command, OracleChange, Record, Result, split_cause
+from processors.oracle.why import Seen, told
 from processors.partition import UNLIMITED, Partition
 from processors.rules.clauses import Clause, clauses_of
 from processors.rules.tree import RuleSet
@@ -22,8 +24,6 @@ from schemas.outcomes import Outcome
 from schemas.records import Change
 from schemas.registry import OWN_WRITERS
 from tests.oracle.generate import Scenario
-from tests.oracle.oracle import Command, OracleChange, Record, Result, split_cause
-from tests.oracle.why import Seen, told
 
 NEVER_CUT = 1 << 30
 """Events in a step: more than any scenario has."""

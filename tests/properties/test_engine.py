@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba import config as numba_config
 
+from processors.oracle.judge import DAY_MS, run
 from schemas.outcomes import Outcome
 from schemas.records import Change
 from tests.oracle.difference import diff
 from tests.oracle.generate import WINDOWS_MS, Knobs, Scenario, random_scenario
-from tests.oracle.oracle import DAY_MS, run
 from tests.oracle.strategies import scenarios
 from tests.properties.engine_run import ONE_BY_ONE, WHOLE, EngineRun, random_cuts, run_engine, tiny_memory
 

@@ -14,9 +14,9 @@ from numba import config as numba_config
 from processors import arena
 from processors import layout as L
 from processors.forecast import AHEAD_MS
+from processors.oracle.event import DAY_MS, Record
 from processors.partition import Partition
 from schemas.records import Change
-from tests.oracle.event import DAY_MS, Record
 from tests.oracle.flips import next_flip_ms
 from tests.oracle.generate import Knobs, Scenario, random_scenario
 from tests.properties.engine_run import ONE_BY_ONE, WHOLE, run_engine

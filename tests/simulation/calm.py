@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from processors.oracle.judge import Result
 from schemas.records import Change
 from streams.log import TopicPartition
+from streams.verify.told import oracle_change
 from tests.oracle.difference import diff
-from tests.oracle.oracle import Result
-from tests.simulation.judge import Wrong, has_late_timers_rebuilt, in_oracles_words, judge
+from tests.simulation.judge import Wrong, has_late_timers_rebuilt, judge
 from tests.simulation.plan import KEEP_ALL
 from tests.simulation.watch import watching
 from tests.simulation.world import World
@@ -42,4 +43,4 @@ def compare_with_calm(world: World) -> None:
 def result_of(world: World, number: int) -> Result:
     """The changes of a partition, in the oracle's words."""
     records = world.broker.partition(TopicPartition(world.topics.changes, number)).records
-    return Result([in_oracles_words(Change.from_value(r.given_value or b"")) for r in records])
+    return Result([oracle_change(Change.from_value(r.given_value or b"")) for r in records])

@@ -11,18 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from processors.hashing import partition_of_key
+from processors.oracle import judge as oracle
+from processors.oracle.event import Command
+from processors.oracle.event import Record as Meant
+from processors.oracle.judge import Result
+from processors.oracle.tagstate import fits
 from processors.rules.clauses import clauses_of
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from schemas.outcomes import Outcome
 from schemas.records import Change, Current, JournalRecord
 from streams import topics as catalogue
 from streams.log import TopicPartition
-from tests.oracle import oracle
+from streams.verify.told import oracle_change
 from tests.oracle.difference import diff
-from tests.oracle.event import Command
-from tests.oracle.event import Record as Meant
-from tests.oracle.oracle import OracleChange, Result, split_cause
-from tests.oracle.tagstate import fits
 from tests.properties.engine_run import seen_of
 from tests.simulation.chronicle import Applied
 from tests.simulation.kinds import Kind
@@ -230,7 +231,7 @@ def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, 
     clauses = clauses_of(world.final_rules)
     reasons = [tuple(seen_of(clauses, each) for each in c.evidence) for c in found.changes]
     told = sum_of_outcomes(found.steps)
-    got = Result([in_oracles_words(c) for c in found.changes], told, published, reasons)
+    got = Result([oracle_change(c) for c in found.changes], told, published, reasons)
     difference = diff(wanted, got, events)
     check(difference is None, f"partition {found.number}: {difference}")
     return outcomes
@@ -271,12 +272,6 @@ def is_dead(world: World, event: Meant, clock_ms: int) -> bool:
     if clock_ms + AHEAD_IS_NOW_MS < time_ms <= clock_ms + AHEAD_IS_DEAD_MS:
         time_ms = clock_ms
     return not EARLIEST_EVENT_MS <= time_ms <= clock_ms + AHEAD_IS_DEAD_MS
-
-
-def in_oracles_words(c: Change) -> OracleChange:
-    return OracleChange(
-        *(c.customer_id, c.tag, c.op, c.before, c.after, c.effective_at, c.origin, *split_cause(c.cause))  # type: ignore[arg-type]
-    )
 
 
 def sum_of_outcomes(steps: Iterable[JournalRecord]) -> dict[Outcome, int]:

@@ -13,9 +13,9 @@ from enum import StrEnum, auto
 from functools import lru_cache
 from typing import Final
 
+from processors.oracle.event import DAY_MS, HOUR_MS, Record
 from processors.rules.tree import RuleSet
 from streams.settings import Settings
-from tests.oracle.event import DAY_MS, HOUR_MS, Record
 from tests.oracle.generate import Knobs, SeededChoices, history, rule_set
 from tests.simulation.kinds import Kind
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from processors.hashing import partition_of_key
+from processors.oracle.event import Command, Record
 from streams import topics
 from streams.clock import ManualClock
 from streams.log import Outgoing
-from tests.oracle.event import Command, Record
 from tests.properties.engine_run import payload
 from tests.simulation.broker import MemoryBroker
 from tests.simulation.kinds import Kind

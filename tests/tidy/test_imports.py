@@ -32,14 +32,25 @@ def test_imports_point_one_way() -> None:
 
 @pytest.mark.parametrize(
     ("package", "imported"),
-    [("processors", "streams"), ("schemas", "processors"), ("schemas", "socket"), ("processors", "confluent_kafka")],
+    [
+        ("processors", "streams"),
+        ("schemas", "processors"),
+        ("schemas", "socket"),
+        ("processors", "confluent_kafka"),
+        ("processors.oracle", "processors.jit"),
+        ("processors.oracle", "numpy"),
+    ],
 )
 def test_a_forbidden_import_is_found(tmp_path: Path, package: str, imported: str) -> None:
     for name in PACKAGES:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("")
+    for module in ("processors/oracle/__init__", "processors/jit", "processors/layout", "processors/rules/__init__"):
+        (tmp_path / module).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{module}.py").write_text("")
+    (tmp_path / "processors/rules/compile.py").write_text("")
     assert lint_imports(tmp_path).returncode == 0
-    (tmp_path / package / "wrong.py").write_text(f"import {imported}\n")
+    (tmp_path / package.replace(".", "/") / "wrong.py").write_text(f"import {imported}\n")
     done = lint_imports(tmp_path)
     assert done.returncode != 0
     assert f"{package}.wrong" in done.stdout

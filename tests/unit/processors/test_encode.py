@@ -18,13 +18,13 @@ from numba import config as numba_config
 from processors.changes import ChangeWriter
 from processors.decoder import Decoded, Decoder
 from processors.encode import AvroEncoder
+from processors.oracle.judge import DAY_MS
 from processors.partition import UNLIMITED, Partition, StepOutput
 from processors.rules.tree import RuleSet
 from schemas.framing import frame_confluent
 from schemas.records import CLOCK_KEY, Current
 from schemas.registry import OWN_WRITERS, Writers
 from tests.oracle.generate import WINDOWS_MS, Knobs, Scenario, random_scenario
-from tests.oracle.oracle import DAY_MS
 from tests.oracle.strategies import scenarios
 from tests.properties.engine_run import payload
 from tests.unit.processors.world import START_MS, Record, event, rules

@@ -7,10 +7,10 @@ import random
 import pytest
 
 from processors.explain import Condition, Explainer, Standing, Waiting, Word
+from processors.oracle.judge import run
 from processors.partition import Partition
 from tests.oracle.flips import next_flip_ms
 from tests.oracle.generate import Knobs, random_scenario
-from tests.oracle.oracle import run
 from tests.properties.engine_run import WHOLE, run_engine
 from tests.unit.processors.world import START_MS, World, event, rules
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 
 from numba import config as numba_config
 from numba.core.registry import CPUDispatcher
 
 import processors
-from processors import decode, step
+from processors import decode, jit, step
 from processors.partition import Partition
 from tests.properties.engine_run import tiny_memory
 from tests.unit.processors.world import Record, World, event, rules
@@ -25,6 +26,13 @@ def compiled() -> dict[str, int]:
             if isinstance(thing, CPUDispatcher):
                 found[f"{module.name}.{name}"] = len(thing.nopython_signatures)
     return found
+
+
+def test_the_cache_is_named_by_all_sources_but_the_oracles() -> None:
+    here = Path(processors.__file__).parent
+    of_the_oracle = set((here / "oracle").glob("*.py"))
+    assert of_the_oracle
+    assert set(jit.sources()) == {*here.rglob("*.py"), *(here.parent / "schemas").glob("*.py")} - of_the_oracle
 
 
 def work(one: World, size: int) -> None:

@@ -49,3 +49,10 @@ def test_what_is_below_the_level_is_not_written() -> None:
     structlog.get_logger().warning("a")
     logging.getLogger("library").warning("b")
     assert out.getvalue() == ""
+
+
+def test_before_it_is_set_up_nothing_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.keep_off_stdout()
+    structlog.get_logger().info("rules.read")
+    out, err = capsys.readouterr()
+    assert out == "" and "rules.read" in err

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from processors.oracle import judge as oracle
 from schemas.errors import TagstreamError
 from streams.cli import replay
 from streams.cli.main import app
 from streams.history_file import BLOCK_BYTES
-from tests.oracle import oracle
 from tests.oracle.difference import diff
 from tests.oracle.generate import random_scenario
 from tests.oracle.text import to_json_lines, to_yaml

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+from processors.oracle.event import DAY_MS
+from processors.oracle.expression import Scope, is_true, parts, sides_of
 from processors.rules.tree import Aggregate, Compare, Expr, Number
-from tests.oracle.event import DAY_MS
-from tests.oracle.expression import Scope, is_true, parts, sides_of
 
 
 def is_since(expr: object) -> bool:

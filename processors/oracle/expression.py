@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
+from processors.oracle.event import DAY_MS, Event, Placed, field_value, leaves_at_ms, stored_value
+from processors.oracle.profile import number_in
 from processors.rules.tree import (
     Age,
     Aggregate,
@@ -33,8 +35,6 @@ from processors.rules.tree import (
     Trend,
 )
 from schemas.events import FIELDS
-from tests.oracle.event import DAY_MS, Event, Placed, field_value, leaves_at_ms, stored_value
-from tests.oracle.profile import number_in
 
 Value = Fraction | int | float | str | bool | tuple[str, ...] | None
 """What an expression is worth; None is missing. A float is a double by meaning, all other numbers are exact."""

@@ -6,7 +6,7 @@ computed afresh from that list whenever the rules are looked at; at each instant
 the customer are looked at, whether it matters to them or not; and numbers are exact fractions, or doubles where they
 are doubles by meaning. Slow on purpose.
 
-It shares no code with the engine: of the project it reads the field table, the outcomes and the syntax tree.
+Of the project it reads the field table, the outcomes and the syntax tree, and nothing of the engine.
 One call is one partition; all times are milliseconds since the epoch. What an expression is worth stands in
 `expression.py`, when it changes by itself in `moments.py`, what is known of a customer in `profile.py`, what becomes of
 one tag in `tagstate.py`, in which order tags are looked at in `order.py`.
@@ -19,23 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from processors.rules.tree import (
-    Age,
-    Aggregate,
-    Compare,
-    Expr,
-    Present,
-    ProfileRef,
-    RuleSet,
-    Sequence,
-    Tag,
-    TagRef,
-    Top,
-    Trend,
-)
-from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
-from schemas.outcomes import Outcome
-from tests.oracle.event import (
+from processors.oracle.event import (
     DAY_MS,
     HOUR_MS,
     MINUTE_MS,
@@ -47,7 +31,7 @@ from tests.oracle.event import (
     TagValue,
     leaves_at_ms,
 )
-from tests.oracle.expression import (
+from processors.oracle.expression import (
     Counted,
     Measured,
     Met,
@@ -65,10 +49,11 @@ from tests.oracle.expression import (
     top_value,
     trend_value,
 )
-from tests.oracle.moments import first_time_ms, next_turn_ms, sinces_in
-from tests.oracle.order import conditions_of, in_order
-from tests.oracle.profile import age_of, merged, next_birthday_ms
-from tests.oracle.tagstate import (
+from processors.oracle.moments import first_time_ms, next_turn_ms, sinces_in
+from processors.oracle.order import conditions_of, in_order
+from processors.oracle.profile import age_of, merged, next_birthday_ms
+from processors.oracle.sightings import Sightings
+from processors.oracle.tagstate import (
     TagState,
     assign,
     end_terms,
@@ -81,7 +66,23 @@ from tests.oracle.tagstate import (
     new_score,
     new_tier_value,
 )
-from tests.oracle.why import MetBy, Seen, deciding, seen
+from processors.oracle.why import MetBy, Seen, deciding, seen
+from processors.rules.tree import (
+    Age,
+    Aggregate,
+    Compare,
+    Expr,
+    Present,
+    ProfileRef,
+    RuleSet,
+    Sequence,
+    Tag,
+    TagRef,
+    Top,
+    Trend,
+)
+from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
+from schemas.outcomes import Outcome
 
 __all__ = [
     "DAY_MS",
@@ -95,6 +96,7 @@ __all__ = [
     "Result",
     "TagValue",
     "aggregates_of",
+    "is_out_of_time",
     "leaves_at_ms",
     "run",
     "split_cause",
@@ -145,14 +147,8 @@ def run(rule_set: RuleSet, events: Listed[Record], until_ms: int | None) -> Resu
     judge = Judge(rule_set, last_ms if until_ms is None else until_ms)
     for event in sorted(read, key=lambda event: event.arrival_ms):
         judge.read(event)
-    if until_ms is not None:
-        judge.let_time_pass(until_ms)
-    for customer in judge.customers.values():
-        present: dict[str, TagValue] = {
-            tag_id: state.shown for tag_id, state in customer.states.items() if state.shown is not None
-        }
-        if present:
-            judge.result.tags[customer.id] = present
+    judge.let_time_pass(judge.end_ms)
+    judge.result.tags = judge.held()
     return judge.result
 
 
@@ -198,9 +194,10 @@ class Customer:
 class Judge:
     """The partition: its clock, its customers, the ids that it has seen, and what came of it so far."""
 
-    def __init__(self, rule_set: RuleSet, end_ms: int) -> None:
-        """`end_ms`: the instant up to which the judge will be asked."""
+    def __init__(self, rule_set: RuleSet, end_ms: int, *, asks_why: bool = True) -> None:
+        """`end_ms`: the instant up to which the judge will be asked. `asks_why`: whether changes get their reasons."""
         self.rule_set = rule_set
+        self.asks_why = asks_why
         self.end_ms = end_ms
         self.tags = in_order(rule_set)
         self.by_id = {tag.id: tag for tag in self.tags}
@@ -213,31 +210,36 @@ class Judge:
         self.birthdays = {part.name for part in by_themselves if isinstance(part, Age)}
         self.clock_ms: int | None = None
         self.customers: dict[str, Customer] = {}
-        self.seen_in_generation: dict[tuple[str, str], int] = {}
+        self.sightings = Sightings()
         self.result = Result()
 
     # ------------------------------------------------------------------------------------------------ records
 
     def read(self, record: Record) -> None:
-        """One record: moves the clock, lets what is due happen, then applies the record if it is to be applied."""
-        self.let_time_pass(record.arrival_ms)
+        """One record: moves the clock, lets what is due of its customer happen, then applies it if it is to be."""
         clock_ms = record.arrival_ms if self.clock_ms is None else max(self.clock_ms, record.arrival_ms)
         self.clock_ms = clock_ms
+        outcome = self.outcome_of(record, clock_ms)
+        if outcome in (Outcome.LATE, Outcome.APPLIED):
+            self.apply(record, clock_ms)
+
+    def outcome_of(self, record: Record, clock_ms: int) -> Outcome:
+        """What is to become of a record, whoever its customer is; counts it. To be asked once, in order."""
         if isinstance(record, Command):
             outcome = self.outcome_of_command(record, clock_ms)
         else:
-            event_time_ms = record.event_time_ms
-            if clock_ms + AHEAD_IS_NOW_MS < event_time_ms <= clock_ms + AHEAD_IS_DEAD_MS:
-                event_time_ms = clock_ms
-            outcome = self.outcome_of_event(record, event_time_ms, clock_ms)
+            outcome = self.outcome_of_event(record, counts_at_ms(record, clock_ms), clock_ms)
         self.result.outcomes[outcome] += 1
-        if outcome not in (Outcome.LATE, Outcome.APPLIED):
-            return
+        return outcome
+
+    def apply(self, record: Record, clock_ms: int) -> None:
+        """A record that counts."""
         customer = self.customer(record.customer_id)
+        self.let_time_pass_for(customer, clock_ms)
         if isinstance(record, Command):
             assign(customer.states[record.tag], record, clock_ms)
         else:
-            self.take(customer, record, event_time_ms, clock_ms)
+            self.take(customer, record, counts_at_ms(record, clock_ms), clock_ms)
         self.evaluate(customer, clock_ms, record)
 
     def outcome_of_command(self, command: Command, clock_ms: int) -> Outcome:
@@ -246,26 +248,18 @@ class Judge:
             return Outcome.DEAD
         if command.kind != "remove" and not fits(tag, command.value):
             return Outcome.DEAD
-        return Outcome.DUPLICATE if self.was_seen(command, clock_ms) else Outcome.APPLIED
+        return Outcome.DUPLICATE if self.sightings.add(command.type, command.event_id, clock_ms) else Outcome.APPLIED
 
     def outcome_of_event(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
-        if event_time_ms < EARLIEST_EVENT_MS or event_time_ms > clock_ms + AHEAD_IS_DEAD_MS:
+        if is_out_of_time(event_time_ms, clock_ms):
             return Outcome.DEAD
-        if self.was_seen(event, clock_ms):
+        if self.sightings.add(event.type, event.event_id, clock_ms):
             return Outcome.DUPLICATE
         of_its_type = [measured for measured in self.all_measured() if measured.event == event.type]
         departures_ms = [ms for measured in of_its_type for ms in self.departures_ms(measured, event_time_ms)]
         if departures_ms and max(departures_ms) <= clock_ms:
             return Outcome.LATE
         return Outcome.APPLIED
-
-    def was_seen(self, record: Record, clock_ms: int) -> bool:
-        """Whether one of this type and id was read in this generation or the one before; from now on it was."""
-        identity = (record.type, record.event_id)
-        generation = clock_ms // DAY_MS
-        last_seen_in = self.seen_in_generation.get(identity)
-        self.seen_in_generation[identity] = generation
-        return last_seen_in is not None and last_seen_in >= generation - 1
 
     def all_measured(self) -> list[Measured]:
         return [asked.expr for asked in self.measured.values() if isinstance(asked.expr, Aggregate | Top)]
@@ -306,17 +300,25 @@ class Judge:
     # --------------------------------------------------------------------------------------------------- time
 
     def let_time_pass(self, until_ms: int) -> None:
-        """All that happens by itself up to and including an instant, oldest first, to each customer once an instant."""
-        while True:
-            due = [
-                (customer.due_ms, customer.id)
-                for customer in self.customers.values()
-                if customer.due_ms is not None and customer.due_ms <= until_ms
-            ]
-            if not due:
-                return
-            due_ms, customer_id = min(due)
-            self.evaluate(self.customers[customer_id], due_ms, None)
+        """All that happens by itself up to and including an instant."""
+        for customer in self.customers.values():
+            self.let_time_pass_for(customer, until_ms)
+
+    def let_time_pass_for(self, customer: Customer, until_ms: int) -> None:
+        """What happens to a customer by itself, oldest first, once an instant. What others do is nothing to them."""
+        while customer.due_ms is not None and customer.due_ms <= until_ms:
+            self.evaluate(customer, customer.due_ms, None)
+
+    def held(self) -> dict[str, dict[str, TagValue]]:
+        """The tags of each customer who has any."""
+        found: dict[str, dict[str, TagValue]] = {}
+        for customer in self.customers.values():
+            present: dict[str, TagValue] = {
+                tag_id: state.shown for tag_id, state in customer.states.items() if state.shown is not None
+            }
+            if present:
+                found[customer.id] = present
+        return found
 
     def evaluate(self, customer: Customer, now_ms: int, cause: Record | None) -> None:
         """One look at all tags of a customer, in their order."""
@@ -472,7 +474,8 @@ class Judge:
                 cause_time_ms=now_ms if cause is None else None,
             )
         )
-        self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
+        if self.asks_why:
+            self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
 
     def why(self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int) -> tuple[Seen, ...]:
         """The conditions that decided; none where somebody else did."""
@@ -487,6 +490,17 @@ class Judge:
             for key, conditions in deciding(tag, before, after)
             for condition in conditions
         )
+
+
+def counts_at_ms(event: Event, clock_ms: int) -> int:
+    """When an event counts: as it says, or as of its arrival if that is a little ahead."""
+    ahead_ms = event.event_time_ms - clock_ms
+    return clock_ms if AHEAD_IS_NOW_MS < ahead_ms <= AHEAD_IS_DEAD_MS else event.event_time_ms
+
+
+def is_out_of_time(event_time_ms: int, clock_ms: int) -> bool:
+    """Whether an event is dead by the time that it gives, whoever's it is."""
+    return event_time_ms < EARLIEST_EVENT_MS or event_time_ms > clock_ms + AHEAD_IS_DEAD_MS
 
 
 def roots_of(tag: Tag) -> list[Expr]:

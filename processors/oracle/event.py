@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from processors.oracle.profile import EPOCH, age_of
 from processors.rules.tree import Age, Calendar, FieldRef, ProfileRef, RuleSet
 from schemas.events import FIELDS, KINDS
-from tests.oracle.profile import EPOCH, age_of
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from processors.oracle.expression import parts
 from processors.rules.tree import And, Expr, Not, Or, RuleSet, Tag, TagRef
-from tests.oracle.expression import parts
 
 
 def in_order(rule_set: RuleSet) -> list[Tag]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from processors.oracle.event import Command, TagValue
+from processors.oracle.expression import Scope, as_number, is_true, value_of
 from processors.rules.tree import Tag
-from tests.oracle.event import Command, TagValue
-from tests.oracle.expression import Scope, as_number, is_true, value_of
 
 ROUNDING: Final = 2.0**-50
 """A score is not held back by a rounding error of its two doubles, which is at most so much of the greater."""

@@ -8,6 +8,8 @@ from fractions import Fraction
 from math import inf
 from typing import Final
 
+from processors.oracle.event import DAY_MS, TagValue, pane_end_ms
+from processors.oracle.expression import Met, Scope, Value, as_number, is_true, parts_by_themselves, value_of
 from processors.rules.tree import (
     Aggregate,
     And,
@@ -28,8 +30,6 @@ from processors.rules.tree import (
     Trend,
 )
 from schemas.events import FIELDS
-from tests.oracle.event import DAY_MS, TagValue, pane_end_ms
-from tests.oracle.expression import Met, Scope, Value, as_number, is_true, parts_by_themselves, value_of
 
 MOST_KEYS: Final = 16
 """Keys of a set of which one change tells why they came or went."""

@@ -1,0 +1,1 @@
+"""Checks what is published against the sources: the oracle computes it anew, partition by partition."""
