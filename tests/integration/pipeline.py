@@ -36,6 +36,7 @@ from streams.local.child import Child
 from streams.redis_layout import Layout, text_of
 from streams.rules_dir import read_rules_dir
 from streams.settings import KafkaSettings, RedisSettings
+from tests.integration.murmur2 import murmur2
 from tests.oracle import oracle
 from tests.oracle.difference import diff
 from tests.oracle.event import Command, Record
@@ -458,21 +459,6 @@ def _same(event: Record, value: bytes) -> bool:
     frame = unframe(value)
     body = event.event_id.encode()
     return frame.fingerprint == SCHEMAS[event.type].fingerprint and frame.body[1:].startswith(body)
-
-
-def murmur2(key: bytes) -> int:
-    """Kafka's hash of a key, made positive: org.apache.kafka.common.utils.Utils, line by line."""
-    m, seed, mask = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
-    h = seed ^ len(key)
-    for i in range(0, len(key) // 4 * 4, 4):
-        k = int.from_bytes(key[i : i + 4], "little") * m & mask
-        k = (k ^ k >> 24) * m & mask
-        h = h * m & mask ^ k
-    rest = key[len(key) // 4 * 4 :]
-    if rest:
-        h = (h ^ int.from_bytes(rest, "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    return (h ^ h >> 15) & 0x7FFFFFFF
 
 
 # --------------------------------------------------------------------------------------------------- comparisons

@@ -18,7 +18,8 @@ from schemas.records import Answer, Command, Request
 from streams import topics
 from streams.local.docker import DockerKafka
 from streams.local.kafka import LocalKafka
-from tests.integration.pipeline import Pipeline, kill, murmur2, until
+from tests.integration.murmur2 import murmur2
+from tests.integration.pipeline import Pipeline, kill, until
 
 RULES = """
 - {tag: vip, name: {en: VIP}, class: business, category: value, when: "count(purchase, 30d) >= 3"}
