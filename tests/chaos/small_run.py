@@ -20,7 +20,7 @@ from streams.rules_dir import read_rules_dir
 from tests.chaos.verifier.journal import SOURCES, Entry, Steps
 from tests.chaos.verifier.judge import Left, Stamped
 from tests.chaos.verifier.sources import Kept, SourceLog
-from tests.oracle.event import Event
+from tests.oracle.event import Event, Record
 from tests.oracle.generate import Scenario
 from tests.properties.engine_run import Cuts, payload, run_engine
 
@@ -45,8 +45,8 @@ def events() -> list[tuple[Event, Outcome]]:
     told: list[tuple[Event, Outcome]] = []
     for number in range(40):
         now_ms = START_MS + 1_000 * number
-        customer, fields = CUSTOMERS[number % 3], {"category": "toys", "dwell_ms": 90_000}
-        event = Event("browse", f"e{number}", customer, now_ms, now_ms, fields)
+        customer = CUSTOMERS[number % 3]
+        event = Event("browse", f"e{number}", customer, now_ms, now_ms, {"category": "toys", "dwell_ms": 90_000})
         if number % 4 == 1:
             event = Event("purchase", f"e{number}", customer, now_ms, now_ms, {"amount_cents": 12_300})
         told.append((event, Outcome.APPLIED))
@@ -61,7 +61,7 @@ def events() -> list[tuple[Event, Outcome]]:
 
 def small_run() -> Left:
     told = events()
-    sound = [event for event, outcome in told if outcome is not Outcome.DEAD]
+    sound: list[Record] = [event for event, outcome in told if outcome is not Outcome.DEAD]
     first = sum(outcome is not Outcome.DEAD for _, outcome in told[:FIRST_STEP])
     sizes = iter((first, len(sound)))
     run = run_engine(Scenario(rules(), sound, END_MS), Cuts(lambda: next(sizes)))

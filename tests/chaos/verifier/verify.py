@@ -6,14 +6,19 @@ import random
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from typing import Final, cast
 
 import redis
 from confluent_kafka import Message
+from fastavro import schemaless_reader
 
 from processors.rules.tree import RuleSet
+from schemas.bounds import BodyCheck
+from schemas.framing import single_object_header
 from schemas.outcomes import Outcome
 from schemas.records import Change, Current
+from schemas.registry import SCHEMAS
 from streams import topics
 from streams.local.server import Say
 from streams.settings import KafkaSettings
@@ -104,7 +109,18 @@ def _dead(kafka: KafkaSettings, findings: Findings) -> dict[DeadPlace, str]:
 
 def _changes(kafka: KafkaSettings) -> Iterator[Stamped]:
     for message in messages(kafka, topics.CHANGES):
-        yield Stamped(_place(message)[0], message.timestamp()[1], Change.from_value(message.value() or b""))
+        yield Stamped(_place(message)[0], message.timestamp()[1], _change(message.value() or b""))
+
+
+def _change(value: bytes) -> Change:
+    """Half the time of `Change.from_value`, which also looks whether the bytes keep all bounds: there are
+    millions of them."""
+    header = single_object_header("change")
+    assert value.startswith(header), f"no change: {value[:20]!r}"
+    return Change.from_record(schemaless_reader(BytesIO(value[len(header) :]), _CHANGE))  # type: ignore[arg-type]
+
+
+_CHANGE: Final = BodyCheck(SCHEMAS["change"].raw).plain
 
 
 def _current(kafka: KafkaSettings) -> list[Current]:
