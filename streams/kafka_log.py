@@ -29,7 +29,7 @@ FROM_THE_BEGINNING: Final = -2
 ASK_WITHIN_S: Final = 10.0
 """For each question to the broker; a broker that restarts answers within some seconds."""
 HANGS_AFTER_S: Final = ASK_WITHIN_S + 5
-"""A call that has not returned by then has forgotten its time-out."""
+"""A call that has not returned by then, though the broker answers, has forgotten its time-out."""
 COMMIT_WITHIN_S: Final = 60.0
 """For a transaction's end with all its repetitions: the broker itself gives up after transaction.timeout.ms."""
 ABORT_WITHIN_S: Final = 0.5
@@ -289,7 +289,14 @@ class KafkaLog:
         return [stamps[place] for place in range(len(stamps))]
 
     def _send_offsets(self, offsets: list[ck.TopicPartition]) -> None:
-        with self._watchdog.at_most(HANGS_AFTER_S, "send_offsets_to_transaction"):
+        def broker_is_away() -> bool:
+            try:
+                self._producer.list_topics(offsets[0].topic, timeout=ASK_WITHIN_S)
+            except ck.KafkaException:
+                return True
+            return False
+
+        with self._watchdog.at_most(HANGS_AFTER_S, "send_offsets_to_transaction", broker_is_away):
             self._producer.send_offsets_to_transaction(offsets, self._generation, ASK_WITHIN_S)
 
     def _replace_refused(self, transaction: Transaction) -> None:

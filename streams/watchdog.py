@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -25,22 +26,33 @@ _LOG = structlog.get_logger(__name__)
 LOOK_EVERY_S: Final = 0.5
 
 
+@dataclass(slots=True)
+class _Call:
+    until_s: float
+    seconds: float
+    what: str
+    excused: Callable[[], bool]
+
+
 class Watchdog:
     """One call at a time is watched. Its thread starts with the first one and ends with the process."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._call: tuple[float, str] | None = None
-        """Until when, and what."""
+        self._call: _Call | None = None
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def at_most(self, seconds: float, what: str) -> Iterator[None]:
-        """If the block lasts longer, the process ends with exit code 75 (try again), and says so."""
+    def at_most(self, seconds: float, what: str, excused: Callable[[], bool]) -> Iterator[None]:
+        """If the block lasts longer, the process ends with exit code 75 (try again), and says so.
+
+        `excused` is asked first, in another thread, and may take some seconds: where it says yes, there is a reason to
+        wait, and as many seconds are given again.
+        """
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
             self._thread.start()
-        self._call = self._clock.monotonic_s() + seconds, what
+        self._call = _Call(self._clock.monotonic_s() + seconds, seconds, what, excused)
         try:
             yield
         finally:
@@ -50,7 +62,11 @@ class Watchdog:
         while True:
             self._clock.sleep(LOOK_EVERY_S)
             call = self._call
-            if call is not None and self._clock.monotonic_s() > call[0]:
-                _LOG.error("process.hangs", call=call[1], cure="Nothing to do if it is started again by itself.")
+            if call is None or self._clock.monotonic_s() < call.until_s:
+                continue
+            if call.excused():
+                call.until_s = self._clock.monotonic_s() + call.seconds
+            elif call is self._call:
+                _LOG.error("process.hangs", call=call.what, cure="Nothing to do if it is started again by itself.")
                 # the thread that hangs would be waited for by every gentler way
                 os._exit(os.EX_TEMPFAIL)
