@@ -54,6 +54,10 @@ bench: $(READY) ## Measure rate and delay on this machine
 bench-recovery: $(READY) ## Measure recovery: a million customers from a snapshot, the journal's fold, a move
 	@exec $(BIN)/python -m benchmarks recovery --events 3000000 --customers 1000000 $(ARGS)
 
+.PHONY: chaos
+chaos: $(READY) ## Break everything on purpose under load, on a real Kafka and Redis, and compare what is left behind
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: lock
 lock: $(READY) ## Write requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile $(LOCK_OPTIONS) pyproject.toml -o requirements/runtime.txt

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from streams.local.child import Child
 from streams.local.ports import HOST, free_ports
 from streams.settings import KafkaSettings
 
-__all__ = ["PARTITIONS", "ROOT", "Metrics", "Role", "Stand", "forget_settings", "until"]
+__all__ = ["PARTITIONS", "ROOT", "Metrics", "Place", "Role", "Stand", "forget_settings", "until"]
 
 ROOT: Final = Path(__file__).parents[1]
 PARTITIONS: Final = 4
@@ -47,17 +48,30 @@ def until(done: Callable[[], bool], within_s: float, what: str, look_every_s: fl
         time.sleep(look_every_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a process runs."""
+
+    host: str = HOST
+    """Its address: there it is asked how it is."""
+    through: tuple[str, ...] = ()
+    """The command that turns into it; none: it is started as it is."""
+
+
 class Role:
     """One process of the product. `stop` it."""
 
-    def __init__(self, role: str, flags: tuple[str, ...], directory: Path, settings: dict[str, str]) -> None:
+    def __init__(
+        self, role: str, flags: tuple[str, ...], directory: Path, settings: dict[str, str], place: Place
+    ) -> None:
         (self._port,) = free_ports(1)
+        self._host = place.host
         self.name = role
-        given = settings | {"METRICS__HOST": HOST, "METRICS__PORT": str(self._port), "LOG__LEVEL": "warning"}
+        given = settings | {"METRICS__HOST": place.host, "METRICS__PORT": str(self._port), "LOG__LEVEL": "warning"}
         # A user's settings must not change what is measured: those of the environment are left out by __main__, and
         # in this directory lies no file with others.
         self.child = Child(
-            (sys.executable, "-m", "streams.cli.main", role, *flags),
+            (*place.through, sys.executable, "-m", "streams.cli.main", role, *flags),
             log=directory / f"{role}-{self._port}.log",
             env={"PYTHONPATH": str(ROOT), **{f"TAGSTREAM_{name}": value for name, value in given.items()}},
             cwd=directory,
@@ -87,7 +101,7 @@ class Role:
         self.child.stop(STOPS_WITHIN_S)
 
     def _get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=10)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=10)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -132,6 +146,10 @@ class Stand:
 
     def start(self, role: str, *flags: str, **settings: str) -> Role:
         """`tagstream ROLE FLAGS` with settings as variables without `TAGSTREAM_`, defaults for all others."""
+        return self.start_at(Place(), role, *flags, **settings)
+
+    def start_at(self, place: Place, role: str, *flags: str, **settings: str) -> Role:
+        """The same elsewhere."""
         given = {
             "KAFKA__BOOTSTRAP": self.kafka.bootstrap,
             "KAFKA__TOPIC_PREFIX": self.kafka.topic_prefix,
@@ -139,7 +157,7 @@ class Stand:
             "RULES__DIR": str(self._rules),
             "SECRETS_DIR": str(self._directory),
         }
-        started = Role(role, flags, self._directory, given | settings)
+        started = Role(role, flags, self._directory, given | settings, place)
         self._roles.append(started)
         return started
 

@@ -18,6 +18,7 @@ from streams.clock import Clock
 from streams.kafka_sending import LARGEST_RECORD_BYTES, KafkaSender, arguments_of
 from streams.log import Batch, Fenced, Fetched, Message, Outgoing, Reader, Sending, Stamp, TopicPartition, Transaction
 from streams.settings import KafkaSettings, TaggerSettings
+from streams.watchdog import Watchdog
 
 __all__ = ["FROM_THE_BEGINNING", "KafkaLog", "KafkaReader"]
 
@@ -27,6 +28,8 @@ FROM_THE_BEGINNING: Final = -2
 """Kafka's name for the offset of the oldest record that is still there."""
 ASK_WITHIN_S: Final = 10.0
 """For each question to the broker; a broker that restarts answers within some seconds."""
+HANGS_AFTER_S: Final = ASK_WITHIN_S + 5
+"""A call that has not returned by then, though the broker answers, has forgotten its time-out."""
 COMMIT_WITHIN_S: Final = 60.0
 """For a transaction's end with all its repetitions: the broker itself gives up after transaction.timeout.ms."""
 ABORT_WITHIN_S: Final = 0.5
@@ -128,6 +131,7 @@ class KafkaLog:
             }
         )
         self._sender = KafkaSender(self._config)
+        self._watchdog = Watchdog(clock)
         self._admin: AdminClient | None = None
         self._generation: Any = None
         self._owned: set[int] = set()
@@ -271,10 +275,7 @@ class KafkaLog:
         self._until_done("begin", self._producer.begin_transaction)
         offsets = [_tp(p, offset) for p, offset in transaction.offsets.items()]
         # Before the first record: adding the group is repeated quickly, adding a partition only every 20 ms.
-        self._until_done(
-            "offsets",
-            lambda: self._producer.send_offsets_to_transaction(offsets, self._generation, ASK_WITHIN_S),
-        )
+        self._until_done("offsets", partial(self._send_offsets, offsets))
         stamps: dict[int, Stamp] = {}
         with metrics.STEP_STAGE_SECONDS.labels("produce").time():
             for batch in transaction.batches:
@@ -294,6 +295,17 @@ class KafkaLog:
             self._until_done("commit", lambda: self._producer.commit_transaction(ASK_WITHIN_S))
         # partitions answer in no order
         return [stamps[place] for place in range(len(stamps))]
+
+    def _send_offsets(self, offsets: list[ck.TopicPartition]) -> None:
+        def broker_is_away() -> bool:
+            try:
+                self._producer.list_topics(offsets[0].topic, timeout=ASK_WITHIN_S)
+            except ck.KafkaException:
+                return True
+            return False
+
+        with self._watchdog.at_most(HANGS_AFTER_S, "send_offsets_to_transaction", broker_is_away):
+            self._producer.send_offsets_to_transaction(offsets, self._generation, ASK_WITHIN_S)
 
     def _replace_refused(self, transaction: Transaction) -> None:
         """Put the stand-ins of refused records into the transaction, which is sent again."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["partition_of"]
+__all__ = ["murmur2", "partition_of"]
 
 
 def partition_of(customer_id: str, partitions: int) -> int:
     """Where the murmur2 partitioner puts a customer."""
-    return _murmur2(customer_id.encode()) % partitions
+    return murmur2(customer_id.encode()) % partitions
 
 
-def _murmur2(key: bytes) -> int:
+def murmur2(key: bytes) -> int:
     """Kafka's hash of a key, made positive: org.apache.kafka.common.utils.Utils, line by line."""
     m, seed, mask = 0x5BD1E995, 0x9747B28C, 0xFFFFFFFF
     h = seed ^ len(key)

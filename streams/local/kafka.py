@@ -87,12 +87,13 @@ controlled.shutdown.enable=false
 
 
 class LocalKafka(Managed):
-    """Files go to `run_dir`/kafka: properties, data, log. `say` is told what takes a while.
+    """Files go to `run_dir`/kafka: properties, data, log. `say` is told what takes a while; it listens to `host`.
 
     `start` raises ConfigError TS-C203 (the jars can't be fetched) and KafkaError TS-K201 (it did not start).
     """
 
-    def __init__(self, run_dir: Path, *, say: Say = quiet, clock: Clock | None = None) -> None:
+    def __init__(self, run_dir: Path, *, say: Say = quiet, clock: Clock | None = None, host: str = HOST) -> None:
+        self._host = host
         self._directory = run_dir.resolve() / "kafka"
         self._say = say
         self._clock = SystemClock() if clock is None else clock
@@ -104,7 +105,7 @@ class LocalKafka(Managed):
     def bootstrap(self) -> str:
         """`host:port`, once it is started; the same after `restart`."""
         assert self._port, "not started"
-        return f"{HOST}:{self._port}"
+        return f"{self._host}:{self._port}"
 
     @property
     def log(self) -> Path:
@@ -117,7 +118,7 @@ class LocalKafka(Managed):
         for last_try in (False,) * (PORT_TRIES - 1) + (True,):
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory.mkdir(parents=True)
-            self._port, controller_port = free_ports(2)
+            self._port, controller_port = free_ports(2, self._host)
             self._write_properties(controller_port)
             self._format()
             self._launch()
@@ -151,7 +152,10 @@ class LocalKafka(Managed):
         for path, roles in ((self._properties, BOTH_ROLES), (self._controller_properties, CONTROLLER_ALONE)):
             path.write_text(
                 (roles + PROPERTIES).format(
-                    host=HOST, port=self._port, controller_port=controller_port, data=self._directory / "data"
+                    host=self._host,
+                    port=self._port,
+                    controller_port=controller_port,
+                    data=self._directory / "data",
                 )
             )
 
@@ -214,7 +218,7 @@ class LocalKafka(Managed):
         """False as soon as the process has ended, too."""
         child = self._child
         assert child is not None
-        until(self._clock, READY_WITHIN_S, lambda: child.exit_code() is not None or accepts(self._port))
+        until(self._clock, READY_WITHIN_S, lambda: child.exit_code() is not None or accepts(self._port, self._host))
         # No client before somebody listens: it would wait for its next try, and complain on standard error.
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 200})
         until(self._clock, READY_WITHIN_S, lambda: child.exit_code() is not None or _has_broker(admin))

@@ -38,12 +38,13 @@ def find_server() -> Path | None:
 
 class LocalRedis(Managed):
     """Files go to `run_dir`/redis: data and log. It writes every change to its data, so that what it had told a client
-    is there after `kill` and `restart`.
+    is there after `kill` and `restart`. It listens to `host`.
 
     `start` raises ConfigError TS-C202 (there is no program) and RedisError TS-P201 (it did not start).
     """
 
-    def __init__(self, run_dir: Path, *, say: Say = quiet, clock: Clock | None = None) -> None:
+    def __init__(self, run_dir: Path, *, say: Say = quiet, clock: Clock | None = None, host: str = HOST) -> None:
+        self._host = host
         self.directory: Final = run_dir.resolve() / "redis"
         """The data is in `data` below it; it may be copied and put back while the server is stopped by `kill`."""
         self._say = say
@@ -55,7 +56,7 @@ class LocalRedis(Managed):
     def url(self) -> str:
         """`redis://host:port/0`, once it is started; the same after `restart`."""
         assert self._port, "not started"
-        return f"redis://{HOST}:{self._port}/0"
+        return f"redis://{self._host}:{self._port}/0"
 
     @property
     def log(self) -> Path:
@@ -67,7 +68,7 @@ class LocalRedis(Managed):
         for last_try in (False,) * (PORT_TRIES - 1) + (True,):
             shutil.rmtree(self.directory, ignore_errors=True)
             (self.directory / "data").mkdir(parents=True)
-            (self._port,) = free_ports(1)
+            (self._port,) = free_ports(1, self._host)
             self._launch()
             if self._answers_in_time():
                 return
@@ -101,7 +102,7 @@ class LocalRedis(Managed):
         if program is None:
             raise ConfigError("TS-C202")
         options = {
-            "bind": HOST,
+            "bind": self._host,
             "port": str(self._port),
             "dir": str(self.directory / "data"),
             "save": "",

@@ -13,12 +13,13 @@ import pytest
 import redis
 from confluent_kafka import Producer
 
+from processors.oracle.place import murmur2
 from schemas.errors import RequestError, TagstreamError
 from schemas.records import Answer, Command, Request
 from streams import topics
 from streams.local.docker import DockerKafka
 from streams.local.kafka import LocalKafka
-from tests.integration.pipeline import Pipeline, kill, murmur2, until
+from tests.integration.pipeline import Pipeline, kill, until
 
 RULES = """
 - {tag: vip, name: {en: VIP}, class: business, category: value, when: "count(purchase, 30d) >= 3"}

@@ -12,12 +12,12 @@ import pytest
 from processors.carry import carry_over, twins
 from processors.changes import ChangeWriter
 from processors.customers import id_in_row
+from processors.oracle.event import Command, Record
 from processors.partition import UNLIMITED, Partition
 from processors.rules.kept import kept
 from processors.rules.tree import RuleSet, Tag, TagRef
 from schemas.records import Change
 from tests.oracle.generate import Knobs, SeededChoices, history, rule_set
-from tests.oracle.oracle import Command, Record
 from tests.properties.engine_run import new_decoder, payload, source_of
 
 SCENARIOS = 40

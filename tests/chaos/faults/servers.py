@@ -1,0 +1,48 @@
+"""What befalls the broker and Redis."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.local.ports import HOST
+from tests.chaos.scene import Scene
+
+__all__ = ["broker_killed", "broker_stopped", "redis_emptied", "redis_full", "redis_killed", "redis_read_only"]
+
+AWAY_S: Final = (2.0, 5.0)
+"""How long Redis is harmed: some of the projector's tries."""
+
+
+def broker_killed(scene: Scene) -> None:
+    """And it comes back with what the kernel has of its data."""
+    scene.kafka.kill()
+    scene.kafka.restart()
+
+
+def broker_stopped(scene: Scene) -> None:
+    """All at once wait, and all sessions end at once when it wakes."""
+    with scene.broker_stopped():
+        scene.wait(scene.chance.uniform(3, scene.broker_away_most_s))
+
+
+def redis_killed(scene: Scene) -> None:
+    scene.redis_server.kill()
+    scene.wait(scene.chance.uniform(*AWAY_S))
+    scene.redis_server.restart()
+
+
+def redis_emptied(scene: Scene) -> None:
+    scene.client.flushall()
+
+
+def redis_full(scene: Scene) -> None:
+    scene.client.config_set("maxmemory", 1)
+    scene.wait(scene.chance.uniform(*AWAY_S))
+    scene.client.config_set("maxmemory", 0)
+
+
+def redis_read_only(scene: Scene) -> None:
+    """A replica of nobody: what a client meets that was not told of a failover. It keeps what it has."""
+    scene.client.replicaof(HOST, "1")
+    scene.wait(scene.chance.uniform(*AWAY_S))
+    scene.client.replicaof("NO", "ONE")
