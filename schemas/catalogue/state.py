@@ -45,4 +45,12 @@ ENTRIES: Final[dict[str, Entry]] = {
         cure="Restore `tags.journal` of this partition whole, and set no retention on it.",
         example="kafka-delete-records.sh on tags.journal",
     ),
+    "TS-S106": Entry(
+        title="The state knows erased customers by another key",
+        why="The ids of erased customers are kept as hashes under `tagger.erasure_key`. With another key they cannot "
+        "be told, so late events of theirs would make them known again.",
+        cure="Put the key back with which the partition has worked. A new one can be taken when no erasure is "
+        "remembered any more, `tagger.erasure_term_days` after the last.",
+        example="a new file of secrets on one of the machines",
+    ),
 }

@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "control",
     "tag",
     "untag",
+    "erase",
     "import-tags",
     "replay",
     "check",

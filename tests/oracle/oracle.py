@@ -68,6 +68,7 @@ from tests.oracle.expression import (
 from tests.oracle.moments import first_time_ms, next_turn_ms, sinces_in
 from tests.oracle.order import conditions_of, in_order
 from tests.oracle.profile import age_of, merged, next_birthday_ms
+from tests.oracle.tables import ERASED_FOR_MS
 from tests.oracle.tagstate import (
     TagState,
     assign,
@@ -111,7 +112,7 @@ class OracleChange:
     before: TagValue
     after: TagValue
     effective_at_ms: int
-    origin: Literal["live", "timer", "manual", "model"]
+    origin: Literal["live", "timer", "manual", "model", "erasure"]
     cause: str | None
     """Id of the event or command that caused it, if one did."""
     cause_time_ms: int | None
@@ -214,6 +215,8 @@ class Judge:
         self.clock_ms: int | None = None
         self.customers: dict[str, Customer] = {}
         self.seen_in_generation: dict[tuple[str, str], int] = {}
+        self.erased_ms: dict[str, int] = {}
+        """When each customer was last to be forgotten."""
         self.result = Result()
 
     # ------------------------------------------------------------------------------------------------ records
@@ -233,6 +236,9 @@ class Judge:
         self.result.outcomes[outcome] += 1
         if outcome not in (Outcome.LATE, Outcome.APPLIED):
             return
+        if isinstance(record, Command) and record.kind == "erase":
+            self.erase(record, clock_ms)
+            return
         customer = self.customer(record.customer_id)
         if isinstance(record, Command):
             assign(customer.states[record.tag], record, clock_ms)
@@ -240,17 +246,39 @@ class Judge:
             self.take(customer, record, event_time_ms, clock_ms)
         self.evaluate(customer, clock_ms, record)
 
+    def erase(self, command: Command, clock_ms: int) -> None:
+        """Every tag is left, for no reason of a rule's; and nothing is known of the customer any more."""
+        customer = self.customers.pop(command.customer_id, None)
+        for tag in self.tags if customer is not None else ():
+            assert customer is not None
+            shown = customer.states[tag.id].shown
+            if shown is not None:
+                self.add(customer, tag, shown, None, clock_ms, command)
+                self.result.reasons.append(())
+        self.erased_ms[command.customer_id] = clock_ms
+
+    def is_erased(self, customer_id: str, happened_ms: int, clock_ms: int) -> bool:
+        """Whether this was before an erasure that is not long ago."""
+        erased_ms = self.erased_ms.get(customer_id)
+        return erased_ms is not None and happened_ms <= erased_ms and clock_ms < erased_ms + ERASED_FOR_MS
+
     def outcome_of_command(self, command: Command, clock_ms: int) -> Outcome:
+        if command.kind == "erase":
+            return Outcome.DUPLICATE if self.was_seen(command, clock_ms) else Outcome.APPLIED
         tag = self.by_id.get(command.tag)
         if tag is None or not (tag.model if command.kind == "score" else tag.manual):
             return Outcome.DEAD
         if command.kind != "remove" and not fits(tag, command.value):
             return Outcome.DEAD
+        if self.is_erased(command.customer_id, command.event_time_ms, clock_ms):
+            return Outcome.ERASED
         return Outcome.DUPLICATE if self.was_seen(command, clock_ms) else Outcome.APPLIED
 
     def outcome_of_event(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
         if event_time_ms < EARLIEST_EVENT_MS or event_time_ms > clock_ms + AHEAD_IS_DEAD_MS:
             return Outcome.DEAD
+        if self.is_erased(event.customer_id, event_time_ms, clock_ms):
+            return Outcome.ERASED
         if self.was_seen(event, clock_ms):
             return Outcome.DUPLICATE
         of_its_type = [measured for measured in self.all_measured() if measured.event == event.type]
@@ -459,6 +487,13 @@ class Judge:
     def note(
         self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int, cause: Record | None
     ) -> None:
+        """One change, and why."""
+        self.add(customer, tag, before, after, now_ms, cause)
+        self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
+
+    def add(
+        self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int, cause: Record | None
+    ) -> None:
         self.result.changes.append(
             OracleChange(
                 customer_id=customer.id,
@@ -472,7 +507,6 @@ class Judge:
                 cause_time_ms=now_ms if cause is None else None,
             )
         )
-        self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
 
     def why(self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int) -> tuple[Seen, ...]:
         """The conditions that decided; none where somebody else did."""
@@ -502,10 +536,10 @@ def comparisons_of(asked: Asked) -> list[Asked]:
     return [Asked(asked.tag, expr)] if isinstance(expr, Compare) and sinces_in(expr) else []
 
 
-def origin_of(cause: Record | None) -> Literal["live", "timer", "manual", "model"]:
+def origin_of(cause: Record | None) -> Literal["live", "timer", "manual", "model", "erasure"]:
     """All that one look changes has one origin."""
     if cause is None:
         return "timer"
     if isinstance(cause, Command):
-        return "model" if cause.kind == "score" else "manual"
+        return "erasure" if cause.kind == "erase" else "model" if cause.kind == "score" else "manual"
     return "live"

@@ -60,6 +60,8 @@ class Found:
     changes: list[Change]
     tags: Tags
     """Of tags.current."""
+    published: set[str]
+    """Who stands there, with a tag or without."""
     applied: list[Applied] = field(default_factory=list)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     """Per source the next offset, by the journal."""
@@ -96,13 +98,15 @@ def read(world: World, number: int) -> Found:
     sources = {p: list(broker.partition(p).records) for p in topics.sources_of(number)}
     steps = [r for r in counted if r.kind in ("step", "changeover")]
     changes = broker.partition(TopicPartition(topics.changes, number)).records
+    current = tags_of(broker.partition(TopicPartition(topics.current, number)).records)
     found = Found(
         number,
         steps,
         ignored=len(records) - len(claims) - len(counted),
         sources=sources,
         changes=[Change.from_value(r.given_value or b"") for r in changes],
-        tags=tags_of(broker.partition(TopicPartition(topics.current, number)).records),
+        tags={customer: tags for customer, tags in current.items() if tags},
+        published=set(current),
         ends={p: steps[-1].sources[i].next if steps else 0 for i, p in enumerate(sources)},
     )
     for change, record in zip(found.changes, changes, strict=True):
@@ -112,13 +116,16 @@ def read(world: World, number: int) -> Found:
 
 
 def tags_of(current: Iterable[Record]) -> Tags:
-    """What tags.current comes to."""
+    """What tags.current comes to, also of customers without tags."""
     found: Tags = {}
     for record in current:
-        customer = Current.from_value(record.given_value or b"")
+        if record.given_value is None:
+            found.pop((record.given_key or b"").decode(), None)
+            continue
+        customer = Current.from_value(record.given_value)
         if not customer.is_clock:
             found[customer.customer_id] = {t.tag: t.value for t in customer.tags}
-    return {customer: tags for customer, tags in found.items() if tags}
+    return found
 
 
 def tags_after(changes: Iterable[Change]) -> Tags:
@@ -220,6 +227,7 @@ def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, 
     wanted = oracle.run(world.final_rules, events, until_ms)
     published = tags_after(found.changes)
     check(published == found.tags, f"tags.changes come to {published}, tags.current says {found.tags}")
+    check_erased(found, events)
     count_led(world, found, wanted)
     if world.plan.changes_rules or has_late_timers_rebuilt(world):
         check(wanted.tags == published, f"partition {found.number}: the tags should be {wanted.tags}, are {published}")
@@ -234,6 +242,19 @@ def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, 
     difference = diff(wanted, got, events)
     check(difference is None, f"partition {found.number}: {difference}")
     return outcomes
+
+
+def check_erased(found: Found, events: Iterable[Meant]) -> None:
+    """Of one of whom nothing came behind an erasure tags.current has nothing, not even that they have no tag."""
+    last: dict[str, Meant] = {}
+    obeyed: set[str] = set()
+    for event in events:
+        if not (isinstance(event, Command) and event.event_id in obeyed):
+            last[event.customer_id] = event
+        if isinstance(event, Command):
+            obeyed.add(event.event_id)
+    gone = {name for name, event in last.items() if isinstance(event, Command) and event.kind == "erase"}
+    check(not gone & found.published, f"{gone & found.published} are erased and in tags.current")
 
 
 def has_late_timers_rebuilt(world: World) -> bool:
@@ -262,7 +283,7 @@ def outcome_of(world: World, partition: int, applied: Applied) -> Outcome | None
 
 def is_dead(world: World, event: Meant, clock_ms: int) -> bool:
     """By its time, or because no tag can be what it says."""
-    if isinstance(event, Command):
+    if isinstance(event, Command) and event.kind != "erase":
         tag = next((t for t in world.final_rules.tags if t.id == event.tag), None)
         if tag is None or not (tag.model if event.kind == "score" else tag.manual):
             return True
@@ -292,6 +313,7 @@ def count_led(world: World, found: Found, wanted: Result) -> None:
     trace = world.trace
     trace.count(Kind.DUPLICATE, wanted.outcomes[Outcome.DUPLICATE])
     trace.count(Kind.LATE, wanted.outcomes[Outcome.LATE])
+    trace.count(Kind.ERASED, wanted.outcomes[Outcome.ERASED])
     trace.count(Kind.BEHIND_CLOCK, sum(a.arrival_ms < a.clock_ms for a in found.applied))
     trace.count(Kind.BACKFILLED, sum(c.origin == "backfill" for c in found.changes))
     trace.count(Kind.TIMERS_PUT_OFF, sum(s.timers_fired == world.plan.max_step_timers for s in found.steps))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from processors.layout import DAY_MS
+from processors.partition import NO_KEY
 from processors.rules.compile import compile_rules
 from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
@@ -20,7 +22,7 @@ from streams.tagger.recovery import Recovered, claim, recover
 from streams.tagger.rules import Compiled
 from streams.tagger.snapshots import Saved, Snapshots, Written
 from streams.tagger.topics import Topics
-from streams.tagger.work import Work
+from streams.tagger.work import Erasures, Work
 from tests.simulation.broker import MemoryBroker
 from tests.simulation.faults import Faults
 from tests.simulation.memory_log import MemoryLog
@@ -94,6 +96,7 @@ def taken(
     *,
     kept: Work | None = None,
     dedupe_max_ids: int = 1_000,
+    erasures: Erasures = Erasures(NO_KEY, 90 * DAY_MS),  # noqa: B008 (frozen)
     accept_loss: bool = False,
     known: Sequence[RuleSet] = (),
 ) -> Recovered:
@@ -107,6 +110,7 @@ def taken(
             positions=positions,
             schemas=OWN_WRITERS,
             dedupe_max_ids=dedupe_max_ids,
+            erasures=erasures,
             as_json=False,
         )
 
