@@ -227,7 +227,7 @@ def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, 
     wanted = oracle.run(world.final_rules, events, until_ms)
     published = tags_after(found.changes)
     check(published == found.tags, f"tags.changes come to {published}, tags.current says {found.tags}")
-    check_erased(found, events)
+    check_erased(world, found, outcomes)
     count_led(world, found, wanted)
     if world.plan.changes_rules or has_late_timers_rebuilt(world):
         check(wanted.tags == published, f"partition {found.number}: the tags should be {wanted.tags}, are {published}")
@@ -244,16 +244,22 @@ def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, 
     return outcomes
 
 
-def check_erased(found: Found, events: Iterable[Meant]) -> None:
+def check_erased(world: World, found: Found, outcomes: Iterable[tuple[Applied, Outcome | None]]) -> None:
     """Of one of whom nothing came behind an erasure tags.current has nothing, not even that they have no tag."""
-    last: dict[str, Meant] = {}
-    obeyed: set[str] = set()
-    for event in events:
-        if not (isinstance(event, Command) and event.event_id in obeyed):
-            last[event.customer_id] = event
-        if isinstance(event, Command):
-            obeyed.add(event.event_id)
-    gone = {name for name, event in last.items() if isinstance(event, Command) and event.kind == "erase"}
+    gone: set[str] = set()
+    met: set[str] = set()
+    for applied, outcome in outcomes:
+        # what is dead by the rules at the end may have been none by those of its time
+        record = world.sender.meanings.get(applied.record.given_value or b"")
+        if record is None:
+            continue
+        is_erasure = outcome is None and isinstance(record, Command) and record.kind == "erase"
+        if is_erasure and record.event_id not in met:
+            gone.add(record.customer_id)
+        elif not is_erasure:
+            gone.discard(record.customer_id)
+        if isinstance(record, Command):
+            met.add(record.event_id)
     check(not gone & found.published, f"{gone & found.published} are erased and in tags.current")
 
 
