@@ -72,9 +72,16 @@ def test_what_comes_late_is_erased_and_what_comes_anew_counts_from_nothing() -> 
     one = world()
     one.step(buying(0), buying(1), erasure(10))
     del one.changes[:]
-    one.step(buying(11, time_ms=10), buying(12, time_ms=-5), assignment(10), buying(13, time_ms=11))
+    one.step(assignment(10), buying(11, time_ms=10), buying(12, time_ms=-5), buying(13, time_ms=11))
     assert one.outcomes[Outcome.ERASED] == 3
     assert [(c.tag, c.after, c.prev_seq == 0) for c in one.changes] == [("buyer", True, True), ("spent", 5.0, False)]
+
+
+def test_a_command_counts_from_when_it_is_obeyed_though_its_arrival_is_behind() -> None:
+    one = world()
+    one.step(buying(0), erasure(10), buying(20), assignment(5))
+    assert one.happened() == {Outcome.APPLIED: 4}
+    assert one.changes[-1].tag == "held"
 
 
 def test_what_was_erased_is_no_sighting_of_its_id() -> None:
