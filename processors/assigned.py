@@ -26,7 +26,8 @@ NEGATIVE_ZERO: Final = -(1 << 63)
 ASSIGN: Final = 0
 REMOVE: Final = 1
 BY_MODEL: Final = 2
-"""What a command does: by hand, take back what was done by hand, or what a model says."""
+ERASE: Final = 3
+"""What a command does: by hand, take back what was done by hand, what a model says, or forget the customer."""
 
 
 @jit

@@ -148,6 +148,7 @@ def carry_over(old: Partition, new: Partition) -> Iterator[None]:
     new_rows = np.concatenate([np.zeros_like(old.rows()), unknown])
     o, og = old.state, old.program.g
     new.remember_ids_of(old)
+    new.know_erased(old)
     new.make_room(int(o.m[L.R_TEXTS_LIVE]))
     done = 0
     while done < rows.size:

@@ -22,6 +22,8 @@ from schemas.records import Change, Current, Op, Origin, TagValue, Value, change
 
 _PRECEDENCE: Final = (0, 2, 1)
 """Of the rule, of people, of models: whose word counts."""
+_ORIGINS: Final[dict[int, Origin]] = {assigned.BY_MODEL: "model", assigned.ERASE: "erasure"}
+"""Of a command, by its kind, where that is not people's."""
 
 
 def op_of(before: int, after: int) -> Op:
@@ -56,8 +58,7 @@ def origin_of(decoded: Decoded, event: int) -> Origin:
         return "timer"
     if decoded.events[event, L.EV_TYPE] != COMMAND:
         return "live"
-    by_model = decoded.events[event, L.EV_FIELDS + COMMAND_KIND] == assigned.BY_MODEL
-    return "model" if by_model else "manual"
+    return _ORIGINS.get(int(decoded.events[event, L.EV_FIELDS + COMMAND_KIND]), "manual")
 
 
 class ChangeWriter:
@@ -99,19 +100,28 @@ class ChangeWriter:
                 next_flip_at=next_flip_of(flip),
             )
 
-    def current(self, output: StepOutput, m: I64, *, partition: int, epoch: int) -> Iterator[Current]:
-        """All tags of each customer with changes in the step, in order of their first change."""
+    def current(
+        self, output: StepOutput, m: I64, *, partition: int, epoch: int
+    ) -> Iterator[tuple[str, Current | None]]:
+        """By id all tags of each customer with changes in the step, in order of their first change; None: erased."""
         place = L.TO_FIRST
         while place < output.touched.size:
-            yield Current(
-                customer_id=customer_at(output.touched, place),
-                partition=partition,
-                epoch=epoch,
-                seq=int(output.touched[place + L.TO_SEQ]),
-                clock=output.clock,
-                rule_version=self._version,
-                tags=self.tags_of(m, int(output.touched[place + L.TO_ROW])),
-            )
+            customer_id, row = customer_at(output.touched, place), int(output.touched[place + L.TO_ROW])
+            if row == L.ERASED:
+                yield customer_id, None
+            else:
+                yield (
+                    customer_id,
+                    Current(
+                        customer_id=customer_id,
+                        partition=partition,
+                        epoch=epoch,
+                        seq=int(output.touched[place + L.TO_SEQ]),
+                        clock=output.clock,
+                        rule_version=self._version,
+                        tags=self.tags_of(m, row),
+                    ),
+                )
             place += L.TO_ID + customers.id_words(int(output.touched[place + L.TO_ID_BYTES]))
 
     def tags_of(self, m: I64, row: int) -> tuple[TagValue, ...]:

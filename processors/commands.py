@@ -1,4 +1,5 @@
-"""Commands of people and models as decoded rows: which tag of the rules in force, and what its value is to be."""
+"""Commands of people and models as decoded rows: which tag of the rules in force, and what its value is to be; or that
+the customer is to be forgotten."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ class CommandRow(NamedTuple):
     command_id: bytes
     customer_id: bytes
     tag: int
+    """-1 for an erasure."""
     kind: int
     value: int
     """0 absent, 1 there or a number, 1 + position of a level."""
@@ -54,8 +56,9 @@ class CommandReader:
             fault = fault_of_id(text)
             if fault is not None:
                 raise EventError(fault, f"the id {text[:64]!r}")
-        if command.kind not in _KINDS:
-            raise EventError(Dead.UNKNOWN_KIND, f"a command of the kind {command.kind}")
+        ids = command.command_id.encode(), command.customer_id.encode()
+        if command.kind == "erase":
+            return CommandRow(*ids, -1, assigned.ERASE, 0, 0, L.FAR)
         if command.tag not in self._tags:
             raise EventError(Dead.NO_SUCH_TAG, str(command.tag)[:64])
         index, tag = self._tags[command.tag]
@@ -67,7 +70,6 @@ class CommandReader:
             )
         value, number = (0, 0) if kind == assigned.REMOVE else coded(tag, command.value)
         until = L.FAR if command.until is None else command.until
-        ids = command.command_id.encode(), command.customer_id.encode()
         return CommandRow(*ids, index, kind, value, number, until)
 
 

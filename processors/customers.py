@@ -53,8 +53,6 @@ def find(m, m8, hash64, buf, p, n):  # type: ignore[no-untyped-def]
 def create(m, m32, m8, hash64, buf, p, n):  # type: ignore[no-untyped-def]
     """A fresh row for an id that `find` did not find; the caller has made sure of room. Returns the row."""
     row = arena.allocate(m, arena.class_for(L.ROW_WORDS + id_words(n)))
-    for i in range(L.ROW_WORDS + id_words(n)):
-        m[row + i] = 0
     m[row + L.ROW_HASH] = hash64
     m[row + L.ROW_ID_BYTES] = n
     m[row + L.ROW_DUE] = L.FAR
@@ -70,8 +68,7 @@ def create(m, m32, m8, hash64, buf, p, n):  # type: ignore[no-untyped-def]
 def remove(m, row):  # type: ignore[no-untyped-def]
     """Give a row back. Its blocks, panes and timer must be gone already."""
     id_table.remove(m, L.R_TABLE, row)
-    # a stale entry of the heap may still point here: make sure that it is seen as such
-    m[row + L.ROW_ARMED] = L.FAR
+    # a stale entry of the heap may still point here: the zeros show that it is one
     arena.release(m, row, arena.class_for(L.ROW_WORDS + id_words(m[row + L.ROW_ID_BYTES])))
 
 

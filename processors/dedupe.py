@@ -92,5 +92,6 @@ def move_seen(m, table, size):  # type: ignore[no-untyped-def]
         h = m[m[L.R_SEEN] + i]
         if h != 0:
             _put(m, table, size, h)
+            m[m[L.R_SEEN] + i] = 0
     m[L.R_SEEN] = table
     m[L.R_SEEN_SIZE] = size

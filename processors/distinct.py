@@ -50,6 +50,8 @@ def _drop(m, m32, g, row, at, i, clock):  # type: ignore[no-untyped-def]
     last = wide(m32[seen * 2 + L.SEEN_BLOCK32]) + m32[seen * 2 + L.SEEN_COUNT32] * ENTRY_WORDS
     m[entry] = m[last]
     m[entry + 1] = m[last + 1]
+    m[last] = 0
+    m[last + 1] = 0
 
 
 @jit

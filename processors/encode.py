@@ -37,12 +37,12 @@ class Encoded:
     value_starts: I64
     value_ends: I64
 
-    def records(self) -> list[tuple[bytes, bytes]]:
-        """(key, value) of each record, copied."""
+    def records(self) -> list[tuple[bytes, bytes | None]]:
+        """(key, value) of each record, copied. No value: a tombstone."""
         data = self.buf.tobytes()
         # Slices of bytes, in one comprehension over lists: the cheapest way in Python to make a bytes object.
         return [
-            (data[key:key_end], data[value:value_end])
+            (data[key:key_end], data[value:value_end] or None)
             for key, key_end, value, value_end in zip(
                 self.key_starts.tolist(),
                 self.key_ends.tolist(),
@@ -132,8 +132,8 @@ class AvroEncoder:
         return sheet.encoded()
 
     def current(self, output: StepOutput, m: I64, *, epoch: int, clock: int) -> Encoded:
-        """All tags of each customer with changes in the step, in order of their first change, for `tags.current`. `m`
-        is the partition's memory after the step, `clock` its clock (ms).
+        """All tags of each customer with changes in the step, in order of their first change, for `tags.current`; of
+        one who was erased a tombstone. `m` is the partition's memory after the step, `clock` its clock (ms).
         """
         stamp = (
             T.field_bytes("current", partition=self._partition, epoch=epoch),

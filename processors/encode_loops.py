@@ -329,7 +329,10 @@ def _origin(events, event):  # type: ignore[no-untyped-def]
         return 0
     if events[event, L.EV_TYPE] != COMMAND:
         return 1
-    return 3 if events[event, L.EV_FIELDS + COMMAND_KIND] == assigned.BY_MODEL else 2
+    kind = events[event, L.EV_FIELDS + COMMAND_KIND]
+    if kind == assigned.ERASE:
+        return 4
+    return 3 if kind == assigned.BY_MODEL else 2
 
 
 @jit
@@ -494,8 +497,24 @@ def _entries(t, texts, m, marks, found, out, p):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _rest_of_current(t, texts, stamp, m, seq, row, marks, out, p, at):  # type: ignore[no-untyped-def]
+    """Write what stands behind the customer's id. Returns the place behind it."""
+    p = _copy(stamp, 0, at[AT_STAMP_1], out, p)
+    p = _long(out, p, seq)
+    p = _copy(stamp, at[AT_STAMP_1], at[AT_STAMP_2], out, p)
+    found = _count_marks(t, marks) if row != 0 else 0
+    if found > 0:
+        p = _long(out, p, np.int64(found))
+        p = _entries(t, texts, m, marks, found, out, p)
+    # an array ends with an empty block
+    out[U(p)] = 0
+    return p + 1
+
+
+@jit
 def encode_current(t, texts, stamp, m, m32, touched, marks, out, spans, at):  # type: ignore[no-untyped-def]
     """Write all tags of each customer of `touched`, from at[AT_PLACE] on, as record at[AT_DONE] and those that follow.
+    Of one who was erased nothing is written but the key; the value ends where it starts.
 
     The stamp's parts: partition and epoch; clock and rule_version; nothing. `marks` is work space: a bit for each tag,
     all clear, then a word for each. Returns False where `out` has no room, as `encode_changes`.
@@ -506,7 +525,7 @@ def encode_current(t, texts, stamp, m, m32, touched, marks, out, spans, at):  # 
     is_whole = True
     while place < touched.size:
         row = touched[place + L.TO_ROW]
-        at[AT_NEEDED] = _collect(t, m, m32, row, marks) if row != 0 else 0
+        at[AT_NEEDED] = _collect(t, m, m32, row, marks) if row > 0 else 0
         if p + t[T.MOST_CURRENT] + at[AT_NEEDED] + stamp.size > out.size:
             _forget(t, marks)
             is_whole = False
@@ -515,16 +534,10 @@ def encode_current(t, texts, stamp, m, m32, touched, marks, out, spans, at):  # 
         p = _part(t, texts, T.CURRENT_HEAD, 0, out, p)
         spans[KEY_START, c], p = _customer(touched, place, out, p)
         spans[KEY_END, c] = p
-        p = _copy(stamp, 0, at[AT_STAMP_1], out, p)
-        p = _long(out, p, touched[place + L.TO_SEQ])
-        p = _copy(stamp, at[AT_STAMP_1], at[AT_STAMP_2], out, p)
-        found = _count_marks(t, marks) if row != 0 else 0
-        if found > 0:
-            p = _long(out, p, np.int64(found))
-            p = _entries(t, texts, m, marks, found, out, p)
-        # an array ends with an empty block
-        out[U(p)] = 0
-        p += 1
+        if row == L.ERASED:
+            spans[VALUE_START, c] = p
+        else:
+            p = _rest_of_current(t, texts, stamp, m, touched[place + L.TO_SEQ], row, marks, out, p, at)
         spans[VALUE_END, c] = p
         place += L.TO_ID + customers.id_words(touched[place + L.TO_ID_BYTES])
         c += 1

@@ -38,7 +38,7 @@ CHANGE_TYPE: Final = 2
 """`source` and `type`, by op: entered, changed, left. Likewise CHANGE_OP."""
 CHANGE_OP: Final = 3
 CHANGE_ORIGIN: Final = 4
-"""`origin`: timer, live, manual, model."""
+"""`origin`: timer, live, manual, model, erasure."""
 TAG: Final = 5
 """`tag`, by tag."""
 VALUE: Final = 6
@@ -161,7 +161,9 @@ def encode_tables(
         CHANGE_ID: [f"{partition}-".encode()],
         CHANGE_TYPE: [field_bytes("change", source=source, type=f"tagstream.tag.{op}") for op in ops],
         CHANGE_OP: [field_bytes("change", op=op) for op in ops],
-        CHANGE_ORIGIN: [field_bytes("change", origin=origin) for origin in ("timer", "live", "manual", "model")],
+        CHANGE_ORIGIN: [
+            field_bytes("change", origin=origin) for origin in ("timer", "live", "manual", "model", "erasure")
+        ],
         TAG: [field_bytes("change", tag=tag.id) for tag in rule_set.tags],
         VALUE: [field_bytes("change", before=value) for each in values for value in each],
         CURRENT_HEAD: [header("current", current_schema_id)],

@@ -42,8 +42,6 @@ def add_entry(m, m32, g, row, index):  # type: ignore[no-untyped-def]
         m32[row * 2 + L.ROW_TAGS_CLASS32] = cls
     at = block + used
     m32[row * 2 + L.ROW_TAGS_USED32] = used + words
-    for i in range(words):
-        m[at + i] = 0
     m32[at * 2 + L.TAG_INDEX32] = index
     if m[L.R_PLACED] == row:
         places.note_entries(m, m32, g, row)

@@ -31,7 +31,7 @@ from processors.rules.program import look
 
 
 @jit
-def _touch(m, m32, row, touched):  # type: ignore[no-untyped-def]
+def touch(m, m32, row, touched):  # type: ignore[no-untyped-def]
     """Place of the customer in the step's list of those with changes, made if need be."""
     at = wide(m32[row * 2 + L.ROW_TOUCHED32])
     if at == 0:
@@ -69,9 +69,9 @@ def _group_of(m, g, row, tag):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _emit(m, m32, g, changes, touched, evidence, row, tag, before, after, now, event):  # type: ignore[no-untyped-def]
-    """Write a change, remember the customer as touched, and add to the digest."""
-    at = _touch(m, m32, row, touched)
+def emit(m, m32, g, changes, touched, row, tag, before, after, now, event):  # type: ignore[no-untyped-def]
+    """Write a change without a reason, remember the customer as touched, and add to the digest. Returns its place."""
+    at = touch(m, m32, row, touched)
     seq = m[L.R_SEQ] + 1
     m[L.R_SEQ] = seq
     c = m[L.R_OUT_CHANGES]
@@ -84,12 +84,9 @@ def _emit(m, m32, g, changes, touched, evidence, row, tag, before, after, now, e
     changes[c, L.CH_PREV] = m[row + L.ROW_SEQ]
     changes[c, L.CH_EVENT] = event
     changes[c, L.CH_CLOCK] = m[L.R_CLOCK]
-    changes[c, L.CH_EVIDENCE] = why.note(m, m32, g, evidence, row, tag, before, after)
+    changes[c, L.CH_EVIDENCE] = 0
     changes[c, L.CH_GROUP] = _group_of(m, g, row, tag)
     changes[c, L.CH_FLIP] = 0
-    if look(g, G.TAG_FORECAST, tag) != 0 and m[L.R_FORECAST] == 0:
-        m[L.R_FORECAST] = c + 1
-        m[L.R_FORECAST_ROW] = row
     m[L.R_OUT_CHANGES] = c + 1
     m[row + L.ROW_SEQ] = seq
     touched[at + L.TO_SEQ] = seq
@@ -98,6 +95,7 @@ def _emit(m, m32, g, changes, touched, evidence, row, tag, before, after, now, e
     h = mix64(h ^ _hash_of_value(m, g, tag, before))
     h = mix64(h ^ _hash_of_value(m, g, tag, after))
     m[L.R_DIGEST] = np.int64(U(m[L.R_DIGEST]) + h)
+    return c
 
 
 @jit
@@ -154,7 +152,11 @@ def _evaluate_one(m, m32, g, changes, touched, evidence, row, tag, now, event): 
     else:
         before, after = _evaluate_other(m, m32, g, row, tag, now, kind)
     if before != after:
-        _emit(m, m32, g, changes, touched, evidence, row, tag, before, after, now, event)
+        c = emit(m, m32, g, changes, touched, row, tag, before, after, now, event)
+        changes[c, L.CH_EVIDENCE] = why.note(m, m32, g, evidence, row, tag, before, after)
+        if look(g, G.TAG_FORECAST, tag) != 0 and m[L.R_FORECAST] == 0:
+            m[L.R_FORECAST] = c + 1
+            m[L.R_FORECAST_ROW] = row
         for i in range(look(g, G.TAG_DEPENDENTS, tag), look(g, G.TAG_DEPENDENTS, tag + 1)):
             mark(m, look(g, G.DEPENDENTS, i))
 

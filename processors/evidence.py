@@ -227,6 +227,8 @@ def forget(m, g, evidence):  # type: ignore[no-untyped-def]
                 text = evidence[p + ITEM_VALUE + side]
                 if text != 0 and look(g, G.SIDE_SORT, 2 * evidence[p + ITEM_CLAUSE] + side) == HELD:
                     texts.let_go(m, text)
+    for i in range(FIRST, at):
+        evidence[i] = 0
     m[L.R_OUT_EVIDENCE] = FIRST
 
 

@@ -2,7 +2,8 @@
 
 The engine itself runs, on the customer's own memory, so that what is foretold is what will happen. Before, all words of
 the customer are copied behind the memory in use; nothing is freed for others meanwhile, since free lists are put aside
-and every text has one holder more; afterwards the words and the registers are written back.
+and every text has one holder more; afterwards the words and the registers are written back, and what was used behind
+them is zeros again.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from processors import assigned, distinct, places, series, sets, tagstate
+from processors import assigned, places, series, sets, tagstate
 from processors import layout as L
-from processors.arena import wide
+from processors.arena import class_words, wide
 from processors.evaluate import evaluate, let_leave, next_look
 from processors.jit import jit, stay_apart
 from processors.room import has_room, room_needed
@@ -42,6 +43,12 @@ def _keep(m, at, words, p):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _keep_block(m, block, cls, p):  # type: ignore[no-untyped-def]
+    """Keep a block, also the words that are not in use: they are to be zeros."""
+    return _keep(m, block, class_words(wide(cls)), p)
+
+
+@jit
 def _keep_holders(m, text, p):  # type: ignore[no-untyped-def]
     return _keep(m, text + L.TEXT_HOLDERS, 1 | _IS_HOLDERS, p)
 
@@ -59,8 +66,7 @@ def _keep_cell(m, m32, g, at, sid, p):  # type: ignore[no-untyped-def]
     if kind == series.DISTINCT:
         seen = series.behind_windows(g, at, sid)
         if m32[seen * 2 + L.SEEN_BLOCK32] != 0:
-            words = wide(m32[seen * 2 + L.SEEN_COUNT32]) * distinct.ENTRY_WORDS
-            p = _keep(m, wide(m32[seen * 2 + L.SEEN_BLOCK32]), max(words, 1), p)
+            p = _keep_block(m, wide(m32[seen * 2 + L.SEEN_BLOCK32]), m32[seen * 2 + L.SEEN_CLASS32], p)
     return p
 
 
@@ -72,7 +78,7 @@ def _keep_group(m, m32, g, group, sid, p):  # type: ignore[no-untyped-def]
     used = wide(m32[group * 2 + L.GROUP_USED32])
     if at == 0:
         return p
-    p = _keep(m, at, max(used, 1), p)
+    p = _keep_block(m, at, m32[group * 2 + L.GROUP_CLASS32], p)
     end = at + used
     while at < end:
         p = _keep_holders(m, m[at + words - 1], p)
@@ -87,7 +93,7 @@ def _keep_series(m, m32, g, row, p):  # type: ignore[no-untyped-def]
     used = wide(m32[row * 2 + L.ROW_SERIES_USED32])
     if at == 0:
         return p
-    p = _keep(m, at, max(used, 1), p)
+    p = _keep_block(m, at, m32[row * 2 + L.ROW_SERIES_CLASS32], p)
     end = at + used
     while at < end:
         sid = wide(m32[at * 2 + L.CELL_SERIES32])
@@ -105,13 +111,13 @@ def _keep_tags(m, m32, g, row, p):  # type: ignore[no-untyped-def]
     used = wide(m32[row * 2 + L.ROW_TAGS_USED32])
     if at == 0:
         return p
-    p = _keep(m, at, max(used, 1), p)
+    p = _keep_block(m, at, m32[row * 2 + L.ROW_TAGS_CLASS32], p)
     end = at + used
     while at < end:
         index = wide(m32[at * 2 + L.TAG_INDEX32])
         if index < g[G.TAG_COUNT] and look(g, G.TAG_KIND, index) == assigned.SET:
             block = wide(m32[at * 2 + L.TAG_SET32])
-            p = _keep(m, block, sets.SET_KEYS + m[block + sets.SET_COUNT], p)
+            p = _keep_block(m, block, m[block + sets.SET_CLASS], p)
             for i in range(m[block + sets.SET_COUNT]):
                 p = _keep_holders(m, m[block + sets.SET_KEYS + i], p)
         at += look(g, G.TAG_WORDS, index)
@@ -141,6 +147,7 @@ def _keep_all(m, m32, g, row):  # type: ignore[no-untyped-def]
     p = _keep_series(m, m32, g, row, p)
     p = _keep_tags(m, m32, g, row, p)
     if p > m.size:
+        _clear(m, first, wide(m.size))
         m[L.R_WANTED] = p - first
         return wide(0), p
     _hold_texts(m, first, p)
@@ -151,6 +158,13 @@ def _keep_all(m, m32, g, row):  # type: ignore[no-untyped-def]
         m[i] = 0
     m[L.R_LOOKING_AHEAD] = 1
     return first, p
+
+
+@jit
+def _clear(m, first, end):  # type: ignore[no-untyped-def]
+    """Make the words [first, end) zeros, as all are that were never in use."""
+    for i in range(first, end):
+        m[i] = 0
 
 
 @jit
@@ -210,14 +224,15 @@ def flip_of(m, m32, g, changes, touched, evidence, row, tag, since):  # type: ig
     if first == 0:
         return wide(0)
     flip = _run(m, m32, g, changes, touched, evidence, row, tag, since + AHEAD_MS)
-    used = m[L.R_TOP] - first
-    is_full = m[L.R_TOP] + room_needed(m, g) >= m.size
+    top = m[L.R_TOP]
+    is_full = top + room_needed(m, g) >= m.size
     _put_back(m, first, end)
+    _clear(m, first, top)
     at = wide(m32[row * 2 + L.ROW_TOUCHED32])
     if at != 0:
         touched[at + L.TO_SEQ] = m[row + L.ROW_SEQ]
     if flip == 0 and is_full:
-        m[L.R_WANTED] = 2 * used
+        m[L.R_WANTED] = 2 * (top - first)
     return flip
 
 

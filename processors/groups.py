@@ -29,8 +29,6 @@ def _add_key(m, m32, g, group, text):  # type: ignore[no-untyped-def]
         m32[group * 2 + L.GROUP_BLOCK32] = block
         m32[group * 2 + L.GROUP_CLASS32] = cls
     at = block + used
-    for i in range(words):
-        m[at + i] = 0
     m32[at * 2 + L.CELL_SERIES32] = sid
     m[at + L.CELL_LEAVES] = L.FAR
     m[at + words - 1] = text

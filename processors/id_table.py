@@ -59,3 +59,4 @@ def move(m, table_register, table, size):  # type: ignore[no-untyped-def]
     for i in range(old_size):
         if m[old + i] != 0:
             insert(m, table_register, m[old + i] & LOW)
+            m[old + i] = 0

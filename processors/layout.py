@@ -192,13 +192,14 @@ UNKNOWN: Final = -2
 
 # --- a customer with changes in this step: words in `touched`, one customer behind another ----------------------------
 TO_ROW: Final = 0
-"""0 if the row was given back since: the customer has no tags."""
+"""0 if the row was given back since: the customer has no tags. ERASED if nothing may be left of them."""
 TO_SEQ: Final = 1
 TO_ID_BYTES: Final = 2
 TO_ID: Final = 3
 """The id, in whole words."""
 TO_FIRST: Final = 1
 """Place of the first one; 0 means none."""
+ERASED: Final = -1
 
 # --- registers: the partition's scalars, the first words of its memory ------------------------------------------------
 R_CLOCK: Final = 0
@@ -274,9 +275,18 @@ R_LOOKING_AHEAD: Final = 56
 """1 while what is computed is only a forecast."""
 R_WANTED: Final = 57
 """Words of memory that a forecast asks for beside those that any event may need."""
-R_FREE: Final = 58
+R_ERASED: Final = 58
+"""Table of ids that were erased (erased.py): its first word, its size in entries, how many it has and may have."""
+R_ERASED_SIZE: Final = 59
+R_ERASED_COUNT: Final = 60
+R_ERASED_LIMIT: Final = 61
+R_ERASED_TERM: Final = 62
+"""How long (ms) an erasure is remembered that comes now."""
+R_ERASED_PRINT: Final = 63
+"""What the key says of itself by which the ids in the table were hashed; 0 before the first."""
+R_FREE: Final = 64
 """First of the free lists of blocks, by size class."""
-R_STACK: Final = 114
+R_STACK: Final = 120
 """First word of the interpreter's stack."""
 STACK_WORDS: Final = 256
 """Deepest stack; the compiler refuses a rule that needs more."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from processors import customers, evidence, forecast, step
+from processors import customers, erased, evidence, forecast, step
 from processors import layout as L
 from processors.decoder import Decoded
 from processors.hashing import id_hash
@@ -16,16 +16,28 @@ from processors.rules.compile import compile_rules
 from processors.rules.program import I64, Program
 from processors.rules.tree import RuleSet
 from processors.snapshot import copy_of, program_hash
-from processors.state import State, make_room, new_state, remember_ids, state_of, with_ids_of
+from processors.state import (
+    State,
+    make_room,
+    new_state,
+    remember_erasures,
+    remember_ids,
+    state_of,
+    with_erased,
+    with_ids_of,
+)
 from schemas.outcomes import Outcome
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Raised when the same journal could give another digest: hashes, order or meaning changed."""
 
 UNLIMITED = 1 << 62
 """A timer budget that never runs out."""
 
 NO_MOVED_SOURCE = -1
+
+NO_KEY = bytes(erased.KEY_BYTES)
+"""Hides nothing: whoever has the state can try ids, and see which were erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +78,21 @@ class Partition:
         partitions: int = 1,
         moved_source: int = NO_MOVED_SOURCE,
         dedupe_max_ids: int = 4_000_000,
+        erasure_key: bytes = NO_KEY,
+        erasure_term_ms: int = 90 * L.DAY_MS,
         program: Program | None = None,
     ) -> None:
-        """`moved_source`: the position of events.moved among the sources. `program` saves compiling the rules again."""
+        """`moved_source`: the position of events.moved among the sources. `program` saves compiling the rules again.
+
+        `erasure_key`: under which ids of erased customers are hashed; `erasure_term_ms`: how long they are known.
+        """
         self.rule_set = rule_set
         self.number = number
         self._partitions = partitions
         self._moved_source = moved_source
         self.program = compile_rules(rule_set) if program is None else program
-        self._state: State = new_state(self.program.g, dedupe_max_ids)
+        self._key = erased.key_of(erasure_key)
+        self._state: State = new_state(self.program.g, dedupe_max_ids, erasure_term_ms)
 
     def step(self, decoded: Decoded, order: I64, clock: int, budget: int = UNLIMITED) -> StepOutput:
         """Apply the rows `order` of `decoded`, then move the clock to `clock` (ms; it never goes back).
@@ -90,7 +108,7 @@ class Partition:
             done = step.apply_events(
                 *(st.m, st.m32, st.m8, pr.g, pr.texts, pr.reals, st.changes, st.touched, st.evidence),
                 *(decoded.events, decoded.reals, decoded.buf, order, done, budget),
-                *(self.number, self._partitions, self._moved_source),
+                *(self.number, self._partitions, self._moved_source, self._key),
             )
             if done < order.size:
                 self._state = make_room(self._state, self.program.g)
@@ -230,6 +248,25 @@ class Partition:
         """Remember the very event ids that another one does."""
         self._state = with_ids_of(self._state, other.state.m)
 
+    def remember_erasures(self, term_ms: int) -> None:
+        """From now on remember whom commands erase for so long."""
+        remember_erasures(self._state.m, term_ms)
+
+    def can_tell_erased(self, memory: I64) -> bool:
+        """Whether this partition can tell who was erased in a copied state: by the same key, or nobody was."""
+        is_ours = memory[L.R_ERASED_PRINT] == self._key[erased.KEY_PRINT].astype(np.int64)
+        return bool(is_ours) or len(erased.entries(memory)) == 0
+
+    def erased_at(self, customer_id: str) -> int | None:
+        """When (ms) the customer was last erased, if that is still known."""
+        name = np.frombuffer(customer_id.encode(), np.uint8)
+        h = int(erased.hash_of_id(self._key, name, 0, name.size))
+        return next((int(at) for known, at, _ in erased.entries(self._state.m) if known == h), None)
+
+    def know_erased(self, other: Partition) -> None:
+        """Know also whom `other` was told to forget, by the same key."""
+        self._state = with_erased(self._state, other.state.m)
+
     def due(self) -> bool:
         """Whether timers at or before the clock are left over by a budget."""
         return bool(self._state.m[L.R_WHEEL_MINUTE] < self.clock // L.MINUTE_MS) or bool(
@@ -247,11 +284,12 @@ class Partition:
         return until
 
     def sizes(self) -> dict[str, int]:
-        """Customers, panes and bytes held, for metrics."""
+        """Customers, panes, erased ids and bytes held, for metrics."""
         m = self._state.m
         return {
             "rows": int(m[L.R_ROWS_LIVE]),
             "panes": int(m[L.R_PANES_LIVE]),
+            "erased": int(m[L.R_ERASED_COUNT]),
             "bytes": self.words * 8,
         }
 

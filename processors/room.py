@@ -16,6 +16,7 @@ def has_room(m, g, changes, touched, evidence):  # type: ignore[no-untyped-def]
     room = room and m[L.R_ROWS_LIVE] * 2 < m[L.R_TABLE_SIZE]
     room = room and (m[L.R_TEXTS_LIVE] + g[G.TEXTS_AT_ONCE]) * 2 < m[L.R_TEXTS_SIZE]
     room = room and m[L.R_SEEN_COUNT] * 2 < m[L.R_SEEN_SIZE]
+    room = room and m[L.R_ERASED_COUNT] * 2 < m[L.R_ERASED_SIZE]
     room = room and m[L.R_HEAP_SIZE] + 2 < m[L.R_HEAP_ROOM]
     room = room and m[L.R_OUT_CHANGES] + g[G.TAG_COUNT] < changes.shape[0]
     room = room and m[L.R_OUT_EVIDENCE] + g[G.EVIDENCE_WORDS] < evidence.size

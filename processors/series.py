@@ -86,8 +86,6 @@ def add_cell(m, m32, g, row, series):  # type: ignore[no-untyped-def]
         m32[row * 2 + L.ROW_SERIES32] = block
         m32[row * 2 + L.ROW_SERIES_CLASS32] = cls
     at = block + used
-    for i in range(words):
-        m[at + i] = 0
     m32[at * 2 + L.CELL_SERIES32] = series
     m[at + L.CELL_LEAVES] = L.FAR
     if look(g, G.SERIES_KEY_WORDS, series) != 0:
@@ -321,16 +319,18 @@ def refresh(m, m32, g, at, now):  # type: ignore[no-untyped-def]
         if tail != 0 and pane_end(m32, tail, pane_ms) + length < leaves:
             leaves = pane_end(m32, tail, pane_ms) + length
     m[at + L.CELL_LEAVES] = leaves
-    _free_before(m, m32, at, tail)
+    free_before(m, m32, at, tail)
 
 
 @hot
-def _free_before(m, m32, at, tail):  # type: ignore[no-untyped-def]
+def free_before(m, m32, at, tail):  # type: ignore[no-untyped-def]
     """Give back the panes older than `tail`, the longest window's (0: all of them)."""
     pane = wide(m32[at * 2 + L.CELL_OLDEST32])
     while pane != tail:
         nxt = wide(m32[pane * 2 + L.PANE_NEXT32])
         m[pane] = m[L.R_PANES_FREE]
+        m[pane + L.PANE_SUM] = 0
+        m[pane + L.PANE_WORDS - 1] = 0
         m[L.R_PANES_FREE] = pane
         m[L.R_PANES_LIVE] -= 1
         pane = nxt

@@ -19,7 +19,7 @@ from processors.rules.program import I64, Program
 
 __all__ = ["CHUNK_WORDS", "FORMAT", "Filling", "checksum", "chunk", "chunk_count", "copy_of", "program_hash"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when the same state would be other words: registers, rows, blocks or tables have changed."""
 
 CHUNK_WORDS: Final = 112_500

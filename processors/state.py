@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from processors import dedupe, evidence, id_table
+from processors import dedupe, erased, evidence, id_table
 from processors import layout as L
 from processors.marks import todo_words
 from processors.room import room_needed
@@ -42,7 +42,6 @@ def _of(m: I64, changes: I64, touched: I64, why: I64) -> State:
 def _reserve(m: I64, words: int) -> int:
     """Take `words` zeroed words of fresh memory. Returns the first."""
     at = int(m[L.R_TOP])
-    m[at : at + words] = 0  # a forecast may have been made there
     m[L.R_TOP] = at + words
     return at
 
@@ -57,8 +56,8 @@ _FIRST_TEXTS = 64
 _FIRST_HEAP = 1024
 
 
-def new_state(g: I64, dedupe_max_ids: int) -> State:
-    """An empty partition for the rules `g` that remembers up to `dedupe_max_ids` event ids."""
+def new_state(g: I64, dedupe_max_ids: int, erasure_term_ms: int) -> State:
+    """An empty partition for the rules `g` that remembers up to `dedupe_max_ids` event ids, and erasures for a term."""
     todo = todo_words(int(g[G.TAG_COUNT]))
     entries = 3 * int(g[G.TAG_COUNT])
     series = int(g[G.SERIES_COUNT])
@@ -68,6 +67,7 @@ def new_state(g: I64, dedupe_max_ids: int) -> State:
         + _FIRST_TABLE
         + _FIRST_TEXTS
         + 2 * dedupe.SMALLEST
+        + erased.SMALLEST * erased.ENTRY_WORDS
         + _FIRST_HEAP * HEAP_WORDS
         + todo
         + entries
@@ -89,6 +89,10 @@ def new_state(g: I64, dedupe_max_ids: int) -> State:
     m[L.R_BEFORE] = _reserve(m, dedupe.SMALLEST)
     m[L.R_SEEN_SIZE] = m[L.R_BEFORE_SIZE] = dedupe.SMALLEST
     remember_ids(m, dedupe_max_ids)
+    m[L.R_ERASED] = _reserve(m, erased.SMALLEST * erased.ENTRY_WORDS)
+    m[L.R_ERASED_SIZE] = erased.SMALLEST
+    m[L.R_ERASED_LIMIT] = erased.MOST
+    remember_erasures(m, erasure_term_ms)
     m[L.R_WHEEL_DRAINED] = 1
     m[L.R_OUT_TOUCHED] = L.TO_FIRST
     m[L.R_OUT_EVIDENCE] = evidence.FIRST
@@ -107,9 +111,15 @@ def with_ids_of(st: State, other: I64) -> State:
         st = _with_memory(st, size)
         at = _reserve(st.m, size)
         st.m[at : at + size] = other[table : table + size]
+        st.m[int(st.m[register]) :][: int(st.m[register + 1])] = 0
         st.m[register : register + 4] = (at, *other[register + 1 : register + 4])
     st.m[L.R_SEEN_GENERATION] = other[L.R_SEEN_GENERATION]
     return st
+
+
+def remember_erasures(m: I64, term_ms: int) -> None:
+    """Erasures that come from now on are remembered for so long (ms)."""
+    m[L.R_ERASED_TERM] = term_ms
 
 
 def state_of(m: I64, g: I64) -> State:
@@ -134,6 +144,34 @@ def _with_memory(st: State, words: int) -> State:
     return _of(_grown(st.m, top + 2 * words), st.changes, st.touched, st.evidence)
 
 
+def _with_erased_room(st: State, entries: int) -> State:
+    """Move the table of erased ids to where there is room for twice so many, and some."""
+    size = max(erased.SMALLEST, _power_of_two(4 * entries))
+    st = _with_memory(st, size * erased.ENTRY_WORDS)
+    erased.move(st.m, _reserve(st.m, size * erased.ENTRY_WORDS), size)
+    return st
+
+
+def with_erased(st: State, other: I64) -> State:
+    """Knows also who was erased in the memory `other`."""
+    found = erased.entries(other)
+    if len(found) > 0:
+        st = _with_erased_room(st, len(found) + len(erased.entries(st.m)))
+        erased.put(st.m, found)
+        st.m[L.R_ERASED_PRINT] = other[L.R_ERASED_PRINT]
+    return st
+
+
+def _move_heap(m: I64, room: int) -> None:
+    """Move the heap of timers to fresh memory, with room for so many."""
+    old, used = int(m[L.R_HEAP]), int(m[L.R_HEAP_SIZE]) * HEAP_WORDS
+    new = _reserve(m, room * HEAP_WORDS)
+    m[new : new + used] = m[old : old + used]
+    m[old : old + used] = 0
+    m[L.R_HEAP] = new
+    m[L.R_HEAP_ROOM] = room
+
+
 def make_room(st: State, g: I64, texts: int = 0) -> State:
     """Make larger whatever could be too small for the next event or timer (room.py), and for so many texts more.
 
@@ -154,14 +192,12 @@ def make_room(st: State, g: I64, texts: int = 0) -> State:
         size = int(st.m[L.R_SEEN_SIZE]) * 2
         st = _with_memory(st, size)
         dedupe.move_seen(st.m, _reserve(st.m, size), size)
+    if st.m[L.R_ERASED_COUNT] * 2 >= st.m[L.R_ERASED_SIZE]:
+        st = _with_erased_room(st, len(erased.entries(st.m)))
     if st.m[L.R_HEAP_SIZE] + 2 >= st.m[L.R_HEAP_ROOM]:
         room = int(st.m[L.R_HEAP_ROOM]) * 2
         st = _with_memory(st, room * HEAP_WORDS)
-        old, used = int(st.m[L.R_HEAP]), int(st.m[L.R_HEAP_SIZE]) * HEAP_WORDS
-        new = _reserve(st.m, room * HEAP_WORDS)
-        st.m[new : new + used] = st.m[old : old + used]
-        st.m[L.R_HEAP] = new
-        st.m[L.R_HEAP_ROOM] = room
+        _move_heap(st.m, room)
     st = _with_memory(st, int(room_needed(st.m, g)))
     if st.m[L.R_OUT_CHANGES] + g[G.TAG_COUNT] >= st.changes.shape[0]:
         st = st._replace(changes=_grown(st.changes, int(st.m[L.R_OUT_CHANGES]) + 2 * int(g[G.TAG_COUNT])))

@@ -14,11 +14,25 @@ from typing import Final
 
 import numpy as np
 
-from processors import assigned, attributes, customers, dedupe, distinct, forecast, groups, places, series, sets, timers
+from processors import (
+    assigned,
+    attributes,
+    customers,
+    dedupe,
+    distinct,
+    erased,
+    forecast,
+    groups,
+    places,
+    series,
+    sets,
+    timers,
+)  # fmt: skip
 from processors import evidence as why
 from processors import layout as L
 from processors.attributes import TEXT_SEED
 from processors.decode import varint
+from processors.erase import erase
 from processors.evaluate import evaluate_noted, fire, let_panes_leave, settle
 from processors.hashing import U, hash_bytes, mix64, partition_of
 from processors.interpret import EVENT_TIME, is_text, passes
@@ -40,6 +54,7 @@ from schemas.outcomes import Dead, Outcome
 _SKIPPED: Final = int(Outcome.SKIPPED)
 _DEAD: Final = int(Outcome.DEAD)
 _REKEYED: Final = int(Outcome.REKEYED)
+_ERASED: Final = int(Outcome.ERASED)
 _DUPLICATE: Final = int(Outcome.DUPLICATE)
 _LATE: Final = int(Outcome.LATE)
 _APPLIED: Final = int(Outcome.APPLIED)
@@ -370,17 +385,41 @@ def _obey(m, m32, g, row, events, e):  # type: ignore[no-untyped-def]
     assigned.command(m, m32, g, row, tag, kind, value, number, until, m[L.R_CLOCK])
 
 
+@inline
+def _is_erasure(events, e):  # type: ignore[no-untyped-def]
+    return events[e, L.EV_TYPE] == COMMAND and events[e, L.EV_FIELDS + COMMAND_KIND] == assigned.ERASE
+
+
 @jit
-def _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, reals, e, buf):  # type: ignore[no-untyped-def]
+def _is_erased(m, key, events, e, buf):  # type: ignore[no-untyped-def]
+    """Whether the event is of a customer who was erased and of before that; an erasure itself always holds."""
+    stay_apart()
+    happened = events[e, L.EV_TIME]
+    if events[e, L.EV_TYPE] == COMMAND:
+        # it has no other time than that at which it is obeyed
+        happened = m[L.R_CLOCK]
+    ref = events[e, L.EV_CUSTOMER]
+    return not _is_erasure(events, e) and erased.is_suppressed(m, key, buf, ref >> 32, ref & 0xFFFFFFFF, happened)
+
+
+@jit
+def _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, reals, e, buf, key):  # type: ignore[no-untyped-def]
     """Dedupe, count and evaluate one readable event of this partition. Returns its outcome."""
     clock = m[L.R_CLOCK]
+    if m[L.R_ERASED_COUNT] != 0 and _is_erased(m, key, events, e, buf):
+        return _ERASED
     if dedupe.is_duplicate(m, events[e, L.EV_ID_HASH], clock):
         return _DUPLICATE
     ref = events[e, L.EV_CUSTOMER]
     hash64 = events[e, L.EV_CUSTOMER_HASH]
     row = customers.find(m, m8, hash64, buf, ref >> 32, ref & 0xFFFFFFFF)
-    if row == 0:
+    is_new = row == 0
+    if is_new:
         row = customers.create(m, m32, m8, hash64, buf, ref >> 32, ref & 0xFFFFFFFF)
+    if _is_erasure(events, e):
+        erase(m, m32, m8, g, changes, touched, key, row, e, buf, ref >> 32, ref & 0xFFFFFFFF)
+        return _APPLIED
+    if is_new:
         for i in range(g[G.DEFAULT_COUNT]):
             mark(m, look(g, G.DEFAULT_TAGS, i))
     else:
@@ -459,12 +498,13 @@ def apply_events(  # type: ignore[no-untyped-def]
     partition,
     partitions,
     moved,
+    key,
 ):
     """Apply the events `order[k:]` (rows of `events`), one after the other.
 
-    `buf` holds the payloads, `reals` is `events` seen as doubles, `moved` the source that is events.moved. Stops early
-    when room is short and returns the position in `order` that it reached: the caller makes room and calls again, with
-    the same result.
+    `buf` holds the payloads, `reals` is `events` seen as doubles, `moved` the source that is events.moved, `key` that
+    of erased ids (erased.key_of). Stops early when room is short and returns the position in `order` that it reached:
+    the caller makes room and calls again, with the same result.
     """
     while k < order.size:
         e = order[k]
@@ -477,7 +517,7 @@ def apply_events(  # type: ignore[no-untyped-def]
                 return k
             if not has_room(m, g, changes, touched, evidence):
                 return k
-            outcome = _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, reals, e, buf)
+            outcome = _apply(m, m32, m8, g, texts, consts, changes, touched, evidence, events, reals, e, buf, key)
         events[e, L.EV_OUTCOME] = outcome
         m[L.R_COUNTS + outcome] += 1
         k += 1
@@ -492,9 +532,11 @@ def begin_step(m, m32, g, touched, evidence):  # type: ignore[no-untyped-def]
     at = L.TO_FIRST
     while at < m[L.R_OUT_TOUCHED]:
         row = touched[at + L.TO_ROW]
-        if row != 0:
+        if row > 0:
             m32[row * 2 + L.ROW_TOUCHED32] = 0
         at += L.TO_ID + customers.id_words(touched[at + L.TO_ID_BYTES])
+    for i in range(L.TO_FIRST, at):
+        touched[i] = 0
     m[L.R_OUT_CHANGES] = 0
     m[L.R_OUT_TOUCHED] = L.TO_FIRST
     m[L.R_TIMERS_FIRED] = 0

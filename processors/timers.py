@@ -127,14 +127,11 @@ def _push(m, m8, due, row):  # type: ignore[no-untyped-def]
         i = parent
 
 
-@jit
-def _pop(m, m8):  # type: ignore[no-untyped-def]
-    """Remove the first entry of a heap that is not empty."""
+@hot
+def _sink(m, m8, i):  # type: ignore[no-untyped-def]
+    """Put the entry at place `i` where it belongs among those below it."""
     heap = m[L.R_HEAP]
-    n = m[L.R_HEAP_SIZE] - 1
-    m[L.R_HEAP_SIZE] = n
-    _swap(m, heap, heap + n * HEAP_WORDS)
-    i = 0
+    n = m[L.R_HEAP_SIZE]
     while True:
         child = 2 * i + 1
         if child >= n:
@@ -145,6 +142,45 @@ def _pop(m, m8):  # type: ignore[no-untyped-def]
             break
         _swap(m, heap + i * HEAP_WORDS, heap + child * HEAP_WORDS)
         i = child
+
+
+@jit
+def _pop(m, m8):  # type: ignore[no-untyped-def]
+    """Remove the first entry of a heap that is not empty."""
+    heap = m[L.R_HEAP]
+    n = m[L.R_HEAP_SIZE] - 1
+    m[L.R_HEAP_SIZE] = n
+    _swap(m, heap, heap + n * HEAP_WORDS)
+    for i in range(HEAP_WORDS):
+        m[heap + n * HEAP_WORDS + i] = 0
+    _sink(m, m8, 0)
+
+
+@inline
+def _is_stale(m, at):  # type: ignore[no-untyped-def]
+    """Whether the heap entry at word `at` is of a timer that was set anew, or of a row that was given back."""
+    return m[m[at + 2] + L.ROW_ARMED] != m[at] or m[m[at + 2] + L.ROW_HASH] != m[at + 1]
+
+
+@jit
+def forget(m, m8, hash64):  # type: ignore[no-untyped-def]
+    """Take what is stale of the customer of this hash out of the heap: all that is there of one who was disarmed."""
+    heap = m[L.R_HEAP]
+    kept = np.int64(0)
+    for i in range(m[L.R_HEAP_SIZE]):
+        at = heap + i * HEAP_WORDS
+        if m[at + 1] == hash64 and _is_stale(m, at):
+            continue
+        for word in range(HEAP_WORDS):
+            m[heap + kept * HEAP_WORDS + word] = m[at + word]
+        kept += 1
+    if kept == m[L.R_HEAP_SIZE]:
+        return
+    for at in range(heap + kept * HEAP_WORDS, heap + m[L.R_HEAP_SIZE] * HEAP_WORDS):
+        m[at] = 0
+    m[L.R_HEAP_SIZE] = kept
+    for i in range((kept >> 1) - 1, -1, -1):
+        _sink(m, m8, np.int64(i))
 
 
 @jit
@@ -184,7 +220,7 @@ def next_due(m, m32, m8, clock):  # type: ignore[no-untyped-def]
         if m[L.R_HEAP_SIZE] > 0 and m[heap] <= clock:
             due = m[heap]
             row = m[heap + 2]
-            stale = m[row + L.ROW_ARMED] != due or m[row + L.ROW_HASH] != m[heap + 1]
+            stale = _is_stale(m, heap)
             _pop(m, m8)
             if stale:
                 continue

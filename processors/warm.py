@@ -26,7 +26,7 @@ from processors.partition import Partition
 from processors.rules.load import load_rules
 from schemas.codec import event_from_json
 from schemas.events import EARLIEST_EVENT_MS
-from schemas.records import SOURCE
+from schemas.records import SOURCE, Command
 from schemas.registry import OWN_WRITERS
 
 RULES = """
@@ -50,6 +50,7 @@ FOLDERS = "numba-"
 """How the names of folders with compiled code begin; behind it stands what they were compiled from (see jit.py)."""
 
 CUSTOMERS = 20_000
+ERASURES = 40
 """So many that every table of the state grows at least once."""
 
 
@@ -57,24 +58,25 @@ def run() -> None:
     """Call everything of the engine that is called from Python."""
     rule_set = load_rules({"warm.yaml": RULES}, time_zone="UTC", default_currency="CNY")
     payloads: list[bytes | None] = [_browse(number) for number in range(CUSTOMERS)]
+    payloads += [_erasure(number) for number in range(ERASURES)]
     partition = Partition(rule_set)
     writer = ChangeWriter(rule_set)
     encoder = AvroEncoder(rule_set, 0, SOURCE, None, None)
     decoder = Decoder([None], OWN_WRITERS, rule_set)
-    zeros = np.zeros(CUSTOMERS, np.int64)
+    zeros = np.zeros(len(payloads), np.int64)
     decoded = decoder.decode(payloads, zeros + EARLIEST_EVENT_MS, zeros, zeros)
-    for order, clock in ((np.arange(CUSTOMERS, dtype=np.int64), 0), (zeros[:0], EARLIEST_EVENT_MS + HOUR_MS)):
+    for order, clock in ((np.arange(len(payloads), dtype=np.int64), 0), (zeros[:0], EARLIEST_EVENT_MS + HOUR_MS)):
         output = partition.step(decoded, order, clock)
         list(writer.changes(output, decoded, partition=0, epoch=0))
         list(writer.current(output, partition.state.m, partition=0, epoch=0))
         encoder.changes(output, decoded, epoch=0, emitted_at=0)
         encoder.current(output, partition.state.m, epoch=0, clock=output.clock)
     explainer = Explainer(partition)
-    for number, customer in itertools.product(range(len(rule_set.tags)), ("1", "nobody")):
+    for number, customer in itertools.product(range(len(rule_set.tags)), ("100", "nobody")):
         explainer.standing(customer, number)
     for _ in carry_over(partition, Partition(rule_set)):
         pass
-    partition.set_customer_seq("1", 1)
+    partition.set_customer_seq("100", 1)
     customers.id_in_row(partition.state.m, partition.state.m8, int(partition.rows()[0]))
     partition_of_key(b"1", 6)
     # The other way in: a tagger's sources have types.
@@ -86,6 +88,22 @@ def _browse(number: int) -> bytes:
     """One customer looks at an item."""
     event = {"event_id": str(number), "customer_id": str(number), "event_time": EARLIEST_EVENT_MS, "channel": "app"}
     return event_from_json("browse", event | {"page_type": "item"})
+
+
+def _erasure(number: int) -> bytes:
+    """The same customer is to be forgotten."""
+    command = Command(
+        command_id=str(number),
+        customer_id=str(number),
+        kind="erase",
+        tag=None,
+        value=None,
+        reason=None,
+        actor="warm",
+        until=None,
+        issued_at=EARLIEST_EVENT_MS,
+    )
+    return command.to_avro()
 
 
 def remove_others(kept: Path) -> None:

@@ -27,7 +27,7 @@ Value = bool | str | float | tuple[str, ...]
 Op = Literal["entered", "changed", "left"]
 Origin = Literal["live", "timer", "backfill", "manual", "model", "erasure"]
 CommandKind = Literal["assign", "remove", "score", "erase"]
-RequestKind = Literal["assign", "absent", "remove"]
+RequestKind = Literal["assign", "absent", "remove", "erase"]
 AnswerStatus = Literal["accepted", "refused"]
 Group = Literal["treatment", "control"]
 NextFlip = int | Literal["never", "unknown"]
@@ -297,14 +297,15 @@ class Command(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request(_Record):
-    """What a person or a system asks of one tag of one customer; a value of `tags.requests`."""
+    """What a person or a system asks of a customer or one of their tags; a value of `tags.requests`."""
 
     schema_name: ClassVar[str] = "request"
 
     request_id: str
     customer_id: str
     kind: RequestKind
-    tag: str
+    tag: str | None = None
+    """None for an erasure."""
     value: Value | None = None
     actor: str
     reason: str | None = None
@@ -451,6 +452,8 @@ class JournalRecord(_Record):
     note: str | None = None
     dedupe_max_ids: int = 0
     """In a claim: event ids that are remembered from then on; 0: not told."""
+    erasure_term_ms: int = 0
+    """In a claim: how long erasures are remembered that come from then on; 0: not told."""
     manifest: Manifest | None = None
     """In a snapshot; the other fields say what is true behind its step."""
 
@@ -476,6 +479,7 @@ class JournalRecord(_Record):
             "found_schemas": list(self.found_schemas),
             "note": self.note,
             "dedupe_max_ids": self.dedupe_max_ids,
+            "erasure_term_ms": self.erasure_term_ms,
             "manifest": None if self.manifest is None else asdict(self.manifest),
         }
 

@@ -70,11 +70,11 @@ class Outgoing(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Records of one partition, all without headers: (key, value)."""
+    """Records of one partition, all without headers: (key, value). No value: a tombstone."""
 
     topic: str
     partition: int
-    records: list[tuple[bytes, bytes]]
+    records: list[tuple[bytes, bytes | None]]
 
 
 class Stamp(NamedTuple):

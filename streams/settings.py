@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -159,6 +160,18 @@ class TaggerSettings(Section):
     """Whole snapshots of a partition that stay readable: if the newest is damaged, the one before it is used."""
     accept_lost_events: bool = False
     """Whether a partition goes on though events are gone from which its state would have to be made again (TS-S104)."""
+    erasure_key: SecretStr | None = None
+    """The key under which the ids of erased customers are hashed: 32 hexadecimal digits, the same for all taggers, and
+    for as long as an erasure is remembered. None: who has a snapshot can try ids, and see which were erased."""
+    erasure_term_days: int = Field(90, ge=1, le=3_650)
+    """How long it is remembered that a customer was erased, so that what comes late of them is dropped."""
+
+    @field_validator("erasure_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[0-9a-fA-F]{32}", key.get_secret_value()):
+            raise ValueError("it is not 32 hexadecimal digits, such as `openssl rand -hex 16` prints")
+        return key
 
 
 class ProjectorSettings(Section):

@@ -80,6 +80,8 @@ class Topic:
     """None: the broker's default, 7 days."""
     segment_bytes: int | None = None
     """None: the broker's default, 1 GiB."""
+    max_compaction_lag_ms: int | None = None
+    """Within so long what is no key's last record is gone. None: the broker's default, when it is worth its while."""
     aligned: bool = True
     """Whether it has the same number of partitions as the others."""
     partitions: int | None = None
@@ -105,6 +107,8 @@ class Topic:
             config["segment.ms"] = str(self.segment_ms)
         if self.segment_bytes is not None:
             config["segment.bytes"] = str(self.segment_bytes)
+        if self.max_compaction_lag_ms is not None:
+            config["max.compaction.lag.ms"] = str(self.max_compaction_lag_ms)
         return config
 
 
@@ -124,7 +128,7 @@ HISTORY: Final = (*EVENTS.values(), COMMANDS)
 """What may be loaded as of the past."""
 REQUESTS: Final = Topic(
     "tags.requests",
-    "requests to set or remove a tag by hand, from your systems and the commands",
+    "requests to set or remove a tag by hand or to erase a customer, from your systems and the commands",
     "customer_id",
     retention_ms=7 * DAY_MS,
     # The newest segment is never deleted, and a request that was decided has to be remembered while it may be read.
@@ -147,14 +151,17 @@ CURRENT: Final = Topic(
     cleanup="compact",
     # The newest segment is never compacted, and each partition writes its clock every second.
     segment_ms=3_600_000,
+    # What was said of a customer who is erased has to go, however little else is written.
+    max_compaction_lag_ms=DAY_MS,
 )
 JOURNAL: Final = Topic("tags.journal", "what was applied in which order: recovery reads it", "partition")
 SNAPSHOTS: Final = Topic(
     "tags.snapshots",
     "the state in chunks, which recovery reads before the journal's end; old ones are cut off",
     "partition:snapshot:chunk",
-    # Disk space is given back by whole segments.
+    # Disk space is given back by whole segments, and with it what they hold of customers who were erased.
     segment_bytes=128 * 1024 * 1024,
+    segment_ms=3_600_000,
 )
 DEAD_LETTERS: Final = Topic(
     "events.dlq",

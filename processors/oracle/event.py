@@ -51,14 +51,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person or a model says of one tag of a customer."""
+    """What a person or a model says of one tag of a customer; or that the customer is to be forgotten."""
 
     event_id: str
     """The command's id."""
     customer_id: str
     arrival_ms: int
-    kind: Literal["assign", "remove", "score"]
-    tag: str
+    kind: Literal["assign", "remove", "score", "erase"]
+    tag: str = ""
+    """Empty where the customer is to be forgotten."""
     value: bool | str | float | tuple[str, ...] | None = None
     """What the tag is to be; None: absent. It may be one that the tag cannot take."""
     until_ms: int | None = None

@@ -113,7 +113,7 @@ class OracleChange:
     before: TagValue
     after: TagValue
     effective_at_ms: int
-    origin: Literal["live", "timer", "manual", "model"]
+    origin: Literal["live", "timer", "manual", "model", "erasure"]
     cause: str | None
     """Id of the event or command that caused it, if one did."""
     cause_time_ms: int | None
@@ -191,11 +191,18 @@ class Customer:
     """The next instant at which anything of theirs may change by itself, as of the last look at them."""
 
 
+ERASED_FOR_MS = 90 * DAY_MS
+"""The term that is in force where nobody has set one."""
+
+
 class Judge:
     """The partition: its clock, its customers, the ids that it has seen, and what came of it so far."""
 
-    def __init__(self, rule_set: RuleSet, end_ms: int, *, asks_why: bool = True) -> None:
-        """`end_ms`: the instant up to which the judge will be asked. `asks_why`: whether changes get their reasons."""
+    def __init__(
+        self, rule_set: RuleSet, end_ms: int, *, asks_why: bool = True, erased_for_ms: int = ERASED_FOR_MS
+    ) -> None:
+        """`end_ms`: the instant up to which the judge will be asked. `asks_why`: whether changes get their reasons.
+        `erased_for_ms`: how long late events of an erased customer are dropped."""
         self.rule_set = rule_set
         self.asks_why = asks_why
         self.end_ms = end_ms
@@ -211,6 +218,9 @@ class Judge:
         self.clock_ms: int | None = None
         self.customers: dict[str, Customer] = {}
         self.sightings = Sightings()
+        self.erased_for_ms = erased_for_ms
+        self.erased_ms: dict[str, int] = {}
+        """When each customer was last to be forgotten."""
         self.result = Result()
 
     # ------------------------------------------------------------------------------------------------ records
@@ -234,6 +244,9 @@ class Judge:
 
     def apply(self, record: Record, clock_ms: int) -> None:
         """A record that counts."""
+        if isinstance(record, Command) and record.kind == "erase":
+            self.erase(record, clock_ms)
+            return
         customer = self.customer(record.customer_id)
         self.let_time_pass_for(customer, clock_ms)
         if isinstance(record, Command):
@@ -242,17 +255,41 @@ class Judge:
             self.take(customer, record, counts_at_ms(record, clock_ms), clock_ms)
         self.evaluate(customer, clock_ms, record)
 
+    def erase(self, command: Command, clock_ms: int) -> None:
+        """Every tag is left, for no reason of a rule's; and nothing is known of the customer any more."""
+        customer = self.customers.pop(command.customer_id, None)
+        for tag in self.tags if customer is not None else ():
+            assert customer is not None
+            shown = customer.states[tag.id].shown
+            if shown is not None:
+                self.add(customer, tag, shown, None, clock_ms, command)
+                self.result.reasons += [()] if self.asks_why else []
+
+    def is_erased(self, customer_id: str, happened_ms: int, clock_ms: int) -> bool:
+        """Whether this was before an erasure that is not long ago."""
+        erased_ms = self.erased_ms.get(customer_id)
+        return erased_ms is not None and happened_ms <= erased_ms and clock_ms < erased_ms + self.erased_for_ms
+
     def outcome_of_command(self, command: Command, clock_ms: int) -> Outcome:
+        if command.kind == "erase":
+            if self.sightings.add(command.type, command.event_id, clock_ms):
+                return Outcome.DUPLICATE
+            self.erased_ms[command.customer_id] = clock_ms
+            return Outcome.APPLIED
         tag = self.by_id.get(command.tag)
         if tag is None or not (tag.model if command.kind == "score" else tag.manual):
             return Outcome.DEAD
         if command.kind != "remove" and not fits(tag, command.value):
             return Outcome.DEAD
+        if self.is_erased(command.customer_id, command.event_time_ms, clock_ms):
+            return Outcome.ERASED
         return Outcome.DUPLICATE if self.sightings.add(command.type, command.event_id, clock_ms) else Outcome.APPLIED
 
     def outcome_of_event(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
         if is_out_of_time(event_time_ms, clock_ms):
             return Outcome.DEAD
+        if self.is_erased(event.customer_id, event_time_ms, clock_ms):
+            return Outcome.ERASED
         if self.sightings.add(event.type, event.event_id, clock_ms):
             return Outcome.DUPLICATE
         of_its_type = [measured for measured in self.all_measured() if measured.event == event.type]
@@ -461,6 +498,14 @@ class Judge:
     def note(
         self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int, cause: Record | None
     ) -> None:
+        """One change, and why."""
+        self.add(customer, tag, before, after, now_ms, cause)
+        if self.asks_why:
+            self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
+
+    def add(
+        self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int, cause: Record | None
+    ) -> None:
         self.result.changes.append(
             OracleChange(
                 customer_id=customer.id,
@@ -474,8 +519,6 @@ class Judge:
                 cause_time_ms=now_ms if cause is None else None,
             )
         )
-        if self.asks_why:
-            self.result.reasons.append(self.why(customer, tag, before, after, now_ms))
 
     def why(self, customer: Customer, tag: Tag, before: TagValue, after: TagValue, now_ms: int) -> tuple[Seen, ...]:
         """The conditions that decided; none where somebody else did."""
@@ -516,10 +559,10 @@ def comparisons_of(asked: Asked) -> list[Asked]:
     return [Asked(asked.tag, expr)] if isinstance(expr, Compare) and sinces_in(expr) else []
 
 
-def origin_of(cause: Record | None) -> Literal["live", "timer", "manual", "model"]:
+def origin_of(cause: Record | None) -> Literal["live", "timer", "manual", "model", "erasure"]:
     """All that one look changes has one origin."""
     if cause is None:
         return "timer"
     if isinstance(cause, Command):
-        return "model" if cause.kind == "score" else "manual"
+        return "erasure" if cause.kind == "erase" else "model" if cause.kind == "score" else "manual"
     return "live"

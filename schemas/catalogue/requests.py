@@ -1,4 +1,5 @@
-"""TS-Q: why a request to set or remove a tag by hand is refused, and what can be wrong with asking."""
+"""TS-Q: why a request to set or remove a tag by hand, or to erase a customer, is refused, and what can be wrong with
+asking."""
 
 from __future__ import annotations
 
@@ -64,6 +65,13 @@ ENTRIES: Final[dict[str, Entry]] = {
         "gives. The request has another key, or its producer another partitioner, as librdkafka has by default.",
         cure="Send it with customer_id as its key, and set partitioner to murmur2_random in librdkafka.",
         example="kcat -P -t tags.requests -k anna   (without -X topic.partitioner=murmur2_random)",
+    ),
+    "TS-Q110": Entry(
+        title="A request to erase a customer gives more than the customer",
+        why="All that is known of the customer is forgotten, at once and for good: there is no tag, value or term to "
+        "it. A request that gives one was meant otherwise, perhaps.",
+        cure="Leave them out; to take back one tag, ask for the kind remove.",
+        example='{"request_id": "r-1", "customer_id": "anna", "kind": "erase", "tag": "vip", "actor": "anna"}',
     ),
     "TS-Q201": Entry(
         title="No answer came in time",

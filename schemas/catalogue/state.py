@@ -69,4 +69,12 @@ ENTRIES: Final[dict[str, Entry]] = {
         cure="Start the tagger, wait until `tagstream_clock_lag_seconds` is small, and try again.",
         example="tagstream verify while a million windows end at midnight",
     ),
+    "TS-S109": Entry(
+        title="The state knows erased customers by another key",
+        why="The ids of erased customers are kept as hashes under `tagger.erasure_key`. With another key they cannot "
+        "be told, so late events of theirs would make them known again.",
+        cure="Put the key back with which the partition has worked. A new one can be taken when no erasure is "
+        "remembered any more, `tagger.erasure_term_days` after the last.",
+        example="a new file of secrets on one of the machines",
+    ),
 }

@@ -23,6 +23,7 @@ def command(
     from rich.console import Console
     from rich.progress import Progress
 
+    from processors.layout import DAY_MS
     from streams import topics as catalogue
     from streams.clock import SystemClock
     from streams.control.check import check_id
@@ -47,7 +48,8 @@ def command(
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         bar = progress.add_task("Reading", total=None)
         part = read_part(kafka, topics, customer, lambda records: progress.advance(bar, records))
-    answer = explain(part, rule_set, number, topics, schemas)
+    erasure_term_ms = settings.tagger.erasure_term_days * DAY_MS
+    answer = explain(part, rule_set, number, topics, schemas, erasure_term_ms)
     with connect(settings.redis) as client:
         add_redis(answer, TagReader(client, key_prefix=settings.redis.key_prefix))
     if json:

@@ -28,6 +28,7 @@ COMMANDS: Final = (
     "control",
     "tag",
     "untag",
+    "erase",
     "import-tags",
     "replay",
     "check",

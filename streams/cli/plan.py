@@ -42,6 +42,7 @@ def command(
     from streams.settings import load
     from streams.tagger.rules import Compiled
     from streams.tagger.topics import Topics
+    from streams.tagger.work import Erasures
 
     settings, clock = load().settings, SystemClock()
     kafka, given = settings.kafka, settings.rules
@@ -61,13 +62,14 @@ def command(
             difference.cut[place.topic] = difference.cut.get(place.topic, 0) + low
     compiled = Compiled(old, compile_rules(old)), Compiled(new, compile_rules(new))
     schemas = writers_of(settings, clock, lambda: True)
+    erasures = Erasures.by(settings.tagger)
     until_ms = clock.wall_ms() if settings.clock.follow_wall else 0
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bars:
         bar = bars.add_task("Records", total=2 * sum(end - low for low, end in ends.values()))
         for number in chosen:
             compare_partition(
-                config, topics, number, ends, compiled, schemas, clock, until_ms, difference,
+                config, topics, number, ends, compiled, schemas, erasures, clock, until_ms, difference,
                 lambda records: bars.advance(bar, records),
             )  # fmt: skip
     if json:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from processors.history import History
     from processors.rules.tree import RuleSet
     from schemas.errors import EventError
-    from streams.settings import RulesSettings
+    from streams.settings import RulesSettings, TaggerSettings
 
 EXIT_RULES = 1
 EXIT_BAD_LINES = 3
@@ -60,7 +60,7 @@ def command(
     bad = BadLines()
     with opened(events) as file, _progress("Reading", _size(file)) as progress:
         history = read_history(file, bad.add, progress)
-    _run(rule_set, history, until_ms, settings.tagger.dedupe_max_ids, bad)
+    _run(rule_set, history, until_ms, settings.tagger, bad)
     if bad.count:
         raise typer.Exit(EXIT_BAD_LINES)
 
@@ -131,7 +131,7 @@ def _rule_set(directory: Path, rules: RulesSettings) -> RuleSet:
         raise typer.Exit(EXIT_RULES) from None
 
 
-def _run(rule_set: RuleSet, history: History, until_ms: int | None, dedupe_max_ids: int, bad: BadLines) -> None:
+def _run(rule_set: RuleSet, history: History, until_ms: int | None, tagger: TaggerSettings, bad: BadLines) -> None:
     """Print the changes, then the summary; nothing more once the reader of the changes has gone."""
     # These modules load the compiled engine, so what is wrong with the history is said before.
     from processors import layout as L
@@ -142,7 +142,8 @@ def _run(rule_set: RuleSet, history: History, until_ms: int | None, dedupe_max_i
     from schemas.outcomes import Dead, Outcome
     from streams.one_ahead import one_ahead
 
-    partition = Partition(rule_set, dedupe_max_ids=dedupe_max_ids)
+    term_ms = tagger.erasure_term_days * L.DAY_MS
+    partition = Partition(rule_set, dedupe_max_ids=tagger.dedupe_max_ids, erasure_term_ms=term_ms)
     writer = ChangeLines(rule_set)
     unreadable = bad.count
     outcomes: Counter[Outcome] = Counter()

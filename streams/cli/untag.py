@@ -26,8 +26,6 @@ def command(
         "remove",
         customer,
         tag,
-        value=None,
-        term=None,
         reason=reason,
         actor=actor,
         timeout_s=timeout,

@@ -24,10 +24,10 @@ def ask(
     kafka: KafkaSettings,
     kind: RequestKind,
     customer_id: str,
-    tag: str,
+    tag: str | None,
     *,
-    value: str | None,
-    term: str | None,
+    value: str | None = None,
+    term: str | None = None,
     reason: str | None,
     actor: str | None,
     timeout_s: float,
@@ -91,6 +91,8 @@ def actor_or_login(actor: str | None) -> str:
 
 def _told(request: Request, answer: Answer) -> str:
     """What was accepted, such as: anna value_tier = gold until 2026-06-01 12:30 UTC."""
+    if request.kind == "erase":
+        return f"{request.customer_id} is forgotten as soon as the tagger comes to it"
     what = f"{request.customer_id} {request.tag}"
     if request.kind == "remove":
         return f"{what} is left to its rule"

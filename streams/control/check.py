@@ -1,4 +1,5 @@
-"""What makes a request to set or remove a tag by hand valid. Pure; used by the control role and before sending.
+"""What makes a request valid: to set or remove a tag by hand, or to erase a customer. Pure; used by the control role
+and before sending.
 
 All functions raise RequestError with the number of the first thing that is wrong.
 """
@@ -38,9 +39,19 @@ def check_form(request: Request) -> None:
         raise RequestError("TS-Q105", f"The actor has {len(request.actor)} characters, or nothing but spaces")
     if request.reason is not None and len(request.reason) > MAX_REASON_CHARS:
         raise RequestError("TS-Q106", f"The reason has {len(request.reason)} characters")
+    if request.kind == "erase":
+        _check_erasure(request)
+        return
     if request.kind != "assign" and request.value is not None:
         raise RequestError("TS-Q104", f"A request of the kind {request.kind} has no value")
     _check_term(request)
+
+
+def _check_erasure(request: Request) -> None:
+    given = {"tag": request.tag, "value": request.value, "term_ms": request.term_ms}
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise RequestError("TS-Q110", f"The request to erase gives {' and '.join(named)}")
 
 
 def check_id(name: str, text: str) -> None:
@@ -74,11 +85,12 @@ def check_tag(request: Request, tags: Mapping[str, Tag]) -> Value | None:
 
     `tags` are the tags in force by their id. An assignment is not asked for its tag's present value: it masks the rule.
     """
-    tag = tags.get(request.tag)
+    name = request.tag or ""
+    tag = tags.get(name)
     if tag is None:
-        near = nearest(request.tag, tags)
+        near = nearest(name, tags)
         hint = f"; did you mean {near}?" if near else ""
-        raise RequestError("TS-Q102", f"There is no tag {request.tag[:64]!r}{hint}")
+        raise RequestError("TS-Q102", f"There is no tag {name[:64]!r}{hint}")
     if not tag.manual:
         raise RequestError("TS-Q103", f"The tag {tag.id} may not be set by hand")
     if request.kind != "assign":

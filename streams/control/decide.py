@@ -18,13 +18,17 @@ import orjson
 from processors.rules.tree import RuleSet, Tag
 from schemas.errors import EventError, RequestError, TagstreamError
 from schemas.ids import fault_of_id
-from schemas.records import Answer, Command, Request, Value
+from schemas.records import Answer, Command, CommandKind, Request, RequestKind, Value
 from streams.control.check import check_form, check_tag
 
 __all__ = ["Arrival", "Decider", "Decision", "Past", "Row"]
 
 SHOWN_ID_CHARS: Final = 256
 """Of a customer's id that cannot be used, in the answer that says so."""
+
+_COMMANDS: Final[Mapping[RequestKind, CommandKind]] = {
+    "assign": "assign", "absent": "assign", "remove": "remove", "erase": "erase",
+}  # fmt: skip
 
 Result = Literal["accepted", "refused", "repeated", "unreadable"]
 
@@ -179,11 +183,11 @@ class Decider:
         belongs = self._partition_of(customer)
         if belongs != arrival.partition:
             raise RequestError("TS-Q109", f"It lies in partition {arrival.partition} and belongs in {belongs}")
-        value: Value | None = check_tag(request, self._tags)
+        value: Value | None = None if request.kind == "erase" else check_tag(request, self._tags)
         return Command(
             command_id=request.request_id,
             customer_id=request.customer_id,
-            kind="remove" if request.kind == "remove" else "assign",
+            kind=_COMMANDS[request.kind],
             tag=request.tag,
             value=value,
             reason=request.reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import redis
 
@@ -59,9 +60,11 @@ def find_tag(rule_set: RuleSet, name: str) -> int:
     return numbers[name]
 
 
-def explain(part: Part, rule_set: RuleSet, number: int | None, topics: Topics, schemas: WriterSchemas) -> Answer:
-    """Of the tag of this number, or of all (None)."""
-    partition = fold(part, rule_set, topics, schemas)
+def explain(
+    part: Part, rule_set: RuleSet, number: int | None, topics: Topics, schemas: WriterSchemas, erasure_term_ms: int
+) -> Answer:
+    """Of the tag of this number, or of all (None). `erasure_term_ms`: how long erasures are remembered."""
+    partition = fold(part, rule_set, topics, schemas, erasure_term_ms)
     explainer = Explainer(partition)
     numbers = range(len(rule_set.tags)) if number is None else [number]
     standings = [explainer.standing(part.customer_id, each) for each in numbers]
@@ -77,8 +80,16 @@ def explain(part: Part, rule_set: RuleSet, number: int | None, topics: Topics, s
         one=one,
         changes=changes[-MOST_CHANGES:],
         values={standing.tag.id: standing.value for standing in standings},
-        notes=_doubts(part, rule_set),
+        notes=[*_erasure(partition.erased_at(part.customer_id)), *_doubts(part, rule_set)],
     )
+
+
+def _erasure(at: int | None) -> list[str]:
+    """That the customer was erased, if that is still remembered."""
+    if at is None:
+        return []
+    return [f"the customer was erased at {datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC: what happened"
+            " until then does not count"]  # fmt: skip
 
 
 def _doubts(part: Part, rule_set: RuleSet) -> list[str]:

@@ -17,13 +17,17 @@ from streams.tagger.topics import Topics
 __all__ = ["fold"]
 
 
-def fold(part: Part, rule_set: RuleSet, topics: Topics, schemas: WriterSchemas) -> Partition:
+def fold(part: Part, rule_set: RuleSet, topics: Topics, schemas: WriterSchemas, erasure_term_ms: int) -> Partition:
     """The partition as it is after the journal's last step, with nobody in it but this customer.
 
     Steps in which they have no record are passed over: what time does meanwhile comes out the same afterwards.
     """
     partition = Partition(
-        rule_set, number=part.partition, partitions=topics.partitions, moved_source=topics.moved_source
+        rule_set,
+        number=part.partition,
+        partitions=topics.partitions,
+        moved_source=topics.moved_source,
+        erasure_term_ms=erasure_term_ms,
     )
     step_schemas = StepSchemas(schemas)
     decoder = Decoder(topics.source_types, step_schemas, rule_set)

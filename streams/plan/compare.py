@@ -21,7 +21,7 @@ from streams.log import TopicPartition
 from streams.tagger.rules import Compiled
 from streams.tagger.sources import Source, ready
 from streams.tagger.topics import Topics
-from streams.tagger.work import Work
+from streams.tagger.work import Erasures, Work
 
 __all__ = ["Cost", "Difference", "Ends", "compare_partition"]
 
@@ -89,6 +89,7 @@ def compare_partition(
     ends: Ends,
     rules: tuple[Compiled, Compiled],
     schemas: WriterSchemas,
+    erasures: Erasures,
     clock: Clock,
     until_ms: int,
     difference: Difference,
@@ -105,7 +106,7 @@ def compare_partition(
         positions = {place: ends[place][0] for place in topics.sources_of(partition)}
         work = Work(
             rules=compiled, topics=topics, partition=partition, positions=positions, schemas=schemas,
-            dedupe_max_ids=DEDUPE_MAX_IDS, as_json=False,
+            dedupe_max_ids=DEDUPE_MAX_IDS, erasures=erasures, as_json=False,
         )  # fmt: skip
         began_s = clock.monotonic_s()
         for records in _apply_all(config, work, ends, until_ms):

@@ -19,6 +19,7 @@ allow. Why so and not otherwise: docs/decisions/0014-reconciling-by-suspicion.md
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -48,8 +49,6 @@ MAX_SUSPECTS: Final = 500
 MAX_REPAIRS: Final = 250
 """In a partition and a pass. If as many differ, more has gone wrong than should be mended one by one: the partition is
 rebuilt."""
-MAX_TOLD: Final = 20
-"""Differences that a pass tells in the log, each by its customer; all are counted."""
 ASKED_EVERY_MS: Final = 1_000
 NOTHING_MS: Final = 20
 """To wait where what is to be read has not come yet."""
@@ -90,7 +89,6 @@ class _Pass:
     cursor: int | None = 0
     """Where to scan on; None: all keys were looked at."""
     settlement: Settlement | None = None
-    told: int = 0
 
 
 class Reconciler:
@@ -277,10 +275,9 @@ class Reconciler:
         for finding in findings:
             PROJECTOR_DIFFERENCES.labels(finding.kind).inc()
             tally.add(finding.kind)
-            if run.told < MAX_TOLD:
-                run.told += 1
-                customer = finding.customer.decode("utf-8", "replace")
-                _LOG.warning("projector.difference", partition=partition, customer=customer, kind=finding.kind)
+        if findings:
+            # not whose: a log may live longer than a customer may be known
+            _LOG.warning("projector.differences", partition=partition, kinds=dict(Counter(f.kind for f in findings)))
         if tally.differences >= MAX_REPAIRS:
             _LOG.warning("projector.many_differences", partition=partition, found=tally.differences)
             tally.rebuilt = True

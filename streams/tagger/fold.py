@@ -41,6 +41,8 @@ class Fold:
         self._last = record
         if record.kind == "claim" and record.dedupe_max_ids:
             work.engine.remember_ids(record.dedupe_max_ids)
+        if record.kind == "claim" and record.erasure_term_ms:
+            work.engine.remember_erasures(record.erasure_term_ms)
         if record.kind in ("step", "changeover"):
             _check_number(work, record)
         if record.kind == "step":

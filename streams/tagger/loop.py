@@ -26,7 +26,7 @@ from streams.tagger.rules import RuleShelf, RuleSource
 from streams.tagger.snapshots import Saved, Snapshots, Written
 from streams.tagger.sources import Source, ready
 from streams.tagger.topics import Topics
-from streams.tagger.work import Step, Work
+from streams.tagger.work import Erasures, Step, Work
 
 __all__ = ["Tagger"]
 
@@ -158,6 +158,8 @@ class Tagger:
             saved = before.saved
         else:
             saved = Saved(now_s, recovered.manifests, recovered.records, wanted=recovered.changed)
+            if recovered.work.engine.sizes()["erased"]:
+                self._snapshots.erased(saved)  # whether before or after these were written is not known any more
         self._start(recovered, saved)
         metrics.RECOVERY_SECONDS.observe(now_s - began_s)
         work = recovered.work
@@ -174,6 +176,7 @@ class Tagger:
             positions=positions,
             schemas=self._schemas,
             dedupe_max_ids=self._settings.tagger.dedupe_max_ids,
+            erasures=Erasures.by(self._settings.tagger),
             as_json=self._settings.output_format == "json",
         )
 
@@ -352,6 +355,8 @@ class Tagger:
             running.stamp = stamp
             running.stamped_s = now_s
             running.saved.records += sum(step.output.outcomes)
+            if step.erases:
+                self._snapshots.erased(running.saved)
             count_step(running.work, step, stamp.timestamp_ms)
             if self._changing is not None and self._changing.work.partition == running.work.partition:
                 self._changing.follow(step.journal, stamp)

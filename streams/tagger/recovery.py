@@ -82,6 +82,7 @@ def claim(log: Log, topics: Topics, partition: int, make: Callable[[dict[TopicPa
         last_seq=0,
         digest=0,
         dedupe_max_ids=work.dedupe_max_ids,
+        erasure_term_ms=work.erasures.term_ms,
     )
 
     def clock_record(stamps: Sequence[Stamp]) -> list[Outgoing]:

@@ -10,6 +10,7 @@ import structlog
 from processors.partition import ENGINE_VERSION
 from processors.rules.program import I64
 from processors.snapshot import FORMAT, Filling
+from schemas.errors import StateError
 from schemas.records import JournalRecord, Manifest
 from streams import metrics
 from streams.log import Log, TopicPartition
@@ -30,6 +31,7 @@ def restore(log: Log, topics: Topics, work: Work, entries: Sequence[Entry]) -> G
     """Put the newest usable snapshot's state into `work`, and return its manifest; None if there is none.
 
     Yields between bounded pieces. What is damaged or of another kind is passed over, with a metric and a warning.
+    Raises StateError TS-S109 if it knows erased ids by another key.
     """
     for entry in reversed(entries):
         manifest = entry.record.manifest
@@ -41,6 +43,8 @@ def restore(log: Log, topics: Topics, work: Work, entries: Sequence[Entry]) -> G
             memory = yield from _memory(log, TopicPartition(topics.snapshots, work.partition), entry.record, manifest)
             reason = None if memory is not None else "damaged"
         if memory is not None:
+            if not work.engine.can_tell_erased(memory):
+                raise StateError("TS-S109", f"Partition {work.partition}, snapshot of step {entry.record.step}")
             _put(work, entry.record, manifest, memory)
             metrics.SNAPSHOTS.labels("restored").inc()
             _LOG.info("snapshot.restored", partition=work.partition, step=entry.record.step)

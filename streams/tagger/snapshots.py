@@ -58,6 +58,8 @@ class Saved:
     """Whose state that is."""
     wanted: bool = False
     """At once: the state could not be had from a snapshot, or not cheaply."""
+    stale: int = 0
+    """So many of the oldest may hold somebody who was erased since: until they are cut off, no interval is longer."""
 
 
 class Written(NamedTuple):
@@ -158,6 +160,11 @@ class Snapshots:
             self._copy = None
             self._finish(copy)
 
+    def erased(self, saved: Saved) -> None:
+        """Somebody was erased, whom the snapshots that there are may hold, and the one that is under way."""
+        is_under_way = self._copy is not None and self._copy.saved is saved
+        saved.stale = len(saved.manifests) + is_under_way
+
     # ------------------------------------------------------------------------------------------------- one snapshot
 
     def _begin(self, partitions: Iterable[Written]) -> None:
@@ -206,7 +213,7 @@ class Snapshots:
         return self._given >= self._room.size
 
     def _is_due(self, saved: Saved, now_s: float) -> bool:
-        wait_s = self._interval_s if saved.records else self._interval_s * IDLE_FACTOR
+        wait_s = self._interval_s if saved.records or saved.stale else self._interval_s * IDLE_FACTOR
         return saved.wanted or now_s - saved.since_s >= wait_s
 
     def _send_some(self, copy: _Copy) -> None:
@@ -227,7 +234,9 @@ class Snapshots:
         assert record.manifest is not None
         (stamp,) = self._log.transact(Transaction(offsets=copy.owner.offsets(), stamped=[work.journal_value(record)]))
         saved.offset, saved.work = stamp.offset, work
-        saved.manifests = [*saved.manifests, record.manifest][-self._kept :]
+        written = [*saved.manifests, record.manifest]
+        saved.manifests = written[-self._kept :]
+        saved.stale = max(0, saved.stale - len(written) + len(saved.manifests))
         saved.since_s = self._clock.monotonic_s()
         metrics.SNAPSHOTS.labels("written").inc()
         metrics.SNAPSHOT_BYTES.labels(str(work.partition)).set(8 * record.manifest.words)

@@ -9,24 +9,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from processors import layout as L
+from processors.assigned import ERASE
 from processors.changes import ChangeWriter
 from processors.customers import id_in_row
 from processors.decoder import Decoded, Decoder
 from processors.encode import AvroEncoder
 from processors.hashing import partition_of_key
-from processors.partition import ENGINE_VERSION, Partition, StepOutput
+from processors.partition import ENGINE_VERSION, NO_KEY, Partition, StepOutput
+from processors.step import COMMAND, COMMAND_KIND
 from schemas.outcomes import Dead, Outcome
 from schemas.records import CLOCK_KEY, SOURCE, Change, Current, DeadCount, JournalRecord, SourceRange, Value
 from schemas.registry import WriterSchemas
 from streams import metrics
 from streams.log import Batch, Outgoing, TopicPartition, Transaction
+from streams.settings import TaggerSettings
 from streams.tagger.dead_letters import dead_letter
 from streams.tagger.rules import Compiled
 from streams.tagger.sources import Source, Taken, take
 from streams.tagger.step_schemas import StepSchemas
 from streams.tagger.topics import Topics
 
-__all__ = ["Step", "Work"]
+__all__ = ["Erasures", "Step", "Work"]
 
 MOST_MOVED_BYTES = 1_000_000
 """A larger event is not moved but set aside: the broker's usual limit is 1,048,588 for the whole batch, and after a
@@ -39,6 +42,24 @@ def _range_of(source: Source, first: int) -> SourceRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasures:
+    """How it is known who was erased."""
+
+    key: bytes
+    """Under which their ids are hashed."""
+    term_ms: int
+    """How long it is known."""
+
+    @classmethod
+    def by(cls, settings: TaggerSettings) -> Erasures:
+        """As the settings say."""
+        key = settings.erasure_key
+        return cls(
+            NO_KEY if key is None else bytes.fromhex(key.get_secret_value()), settings.erasure_term_days * L.DAY_MS
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What one step decided. Arrays of `output` hold until the partition's next step; the records are its own."""
 
@@ -48,6 +69,15 @@ class Step:
     singles: list[Outgoing]
     """Dead letters and moved events."""
     batches: list[Batch]
+
+    @property
+    def erases(self) -> bool:
+        """Whether it has made the partition forget somebody."""
+        events = self.decoded.events
+        commands = events[:, L.EV_TYPE] == COMMAND
+        kinds = events[:, L.EV_FIELDS + COMMAND_KIND]
+        applied = events[:, L.EV_OUTCOME] == Outcome.APPLIED
+        return bool(np.any(commands & (kinds == ERASE) & applied))
 
 
 class Work:
@@ -62,6 +92,7 @@ class Work:
         positions: dict[TopicPartition, int],
         schemas: WriterSchemas,
         dedupe_max_ids: int,
+        erasures: Erasures,
         as_json: bool,
     ) -> None:
         """`positions`: where each source is read from, in the order of `topics.sources`."""
@@ -69,6 +100,7 @@ class Work:
         self.partition = partition
         self.rule_set = rule_set
         self.dedupe_max_ids = dedupe_max_ids
+        self.erasures = erasures
         self.sources = [Source(place, offset) for place, offset in positions.items()]
         self.engine = Partition(
             rule_set,
@@ -76,6 +108,8 @@ class Work:
             partitions=topics.partitions,
             moved_source=topics.moved_source,
             dedupe_max_ids=dedupe_max_ids,
+            erasure_key=erasures.key,
+            erasure_term_ms=erasures.term_ms,
             program=rules.program,
         )
         self.epoch = -1
@@ -101,6 +135,7 @@ class Work:
             positions=self.offsets(),
             schemas=self._writers,
             dedupe_max_ids=self.dedupe_max_ids,
+            erasures=self.erasures,
             as_json=self._as_json,
         )
         other.epoch = self.epoch
@@ -197,9 +232,9 @@ class Work:
         if self._as_json:
             numbers = {"partition": self.partition, "epoch": self.epoch}
             made = self._writer.changes(output, decoded, emitted_at=now_ms, **numbers)
-            changes = [(c.customer_id.encode(), c.to_json()) for c in made]
+            changes: list[tuple[bytes, bytes | None]] = [(c.customer_id.encode(), c.to_json()) for c in made]
             current = self._writer.current(output, self.engine.state.m, **numbers)
-            tags = [(c.customer_id.encode(), c.to_json()) for c in current]
+            tags = [(customer_id.encode(), None if c is None else c.to_json()) for customer_id, c in current]
         else:
             changes = self._encoder.changes(output, decoded, epoch=self.epoch, emitted_at=now_ms).records()
             tags = self._encoder.current(output, self.engine.state.m, epoch=self.epoch, clock=output.clock).records()

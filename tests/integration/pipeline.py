@@ -345,7 +345,7 @@ class Pipeline:
             reasons = [tuple(seen_of(clauses, each) for each in c.evidence) for c in mine]
             got = Result([oracle_change(c) for c in mine], dict(wanted.outcomes), tags_after(mine), reasons)
             counted = sum_of_outcomes(journal[partition])
-            for outcome in (Outcome.DUPLICATE, Outcome.LATE, Outcome.APPLIED):
+            for outcome in (Outcome.ERASED, Outcome.DUPLICATE, Outcome.LATE, Outcome.APPLIED):
                 got.outcomes[outcome] = counted[outcome]
             events = [e for r in records if (e := self._event(r)) is not None]
             difference = diff(wanted, got, events)
@@ -404,7 +404,11 @@ class Pipeline:
         """By customer the tags in `tags.current`, as Redis should hold them; customers without tags are left out."""
         found: dict[str, dict[str, str]] = {}
         for message in self.read(topics.CURRENT):
-            current = Current.from_value(message.value() or b"")
+            value = message.value()
+            if value is None:
+                found.pop((message.key() or b"").decode(), None)
+                continue
+            current = Current.from_value(value)
             if not current.is_clock:
                 found[current.customer_id] = {t.tag: text_of(t.value) for t in current.tags}
         return {customer: tags for customer, tags in found.items() if tags}

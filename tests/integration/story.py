@@ -59,7 +59,9 @@ def story(rules: RuleSet, seed: int, events: int, customers: int, start_ms: int 
 
 
 def _command(chance: random.Random, rules: RuleSet, command_id: str, customer_id: str, now_ms: int) -> Command:
-    """What a person or a model says of a tag; sometimes what the tag cannot be."""
+    """What a person or a model says of a tag; sometimes what the tag cannot be, or to erase the customer."""
+    if chance.random() < 0.1:
+        return Command(command_id, customer_id, now_ms, "erase")
     tag = chance.choice(rules.tags)
     values = [None, True, 0.5, *level_names(tag)]
     until_ms = now_ms + chance.choice((HOUR_MS, DAY_MS, 30 * DAY_MS)) if chance.random() < 0.5 else None

@@ -8,6 +8,7 @@ import re
 import redis
 
 from processors.explain import Explainer
+from processors.layout import DAY_MS
 from schemas.errors import RequestError
 from schemas.registry import OWN_WRITERS
 from streams.explain.fold import fold
@@ -53,7 +54,7 @@ def test_it_finds_for_each_customer_what_was_published_from_the_topics_alone(
     topics = Topics.of(pipeline.kafka, pipeline.kafka.partitions)
     for customer in sorted(published)[:ASKED]:
         part = read_part(pipeline.kafka, topics, customer, lambda records: None)
-        explainer = Explainer(fold(part, rules, topics, OWN_WRITERS))
+        explainer = Explainer(fold(part, rules, topics, OWN_WRITERS, 90 * DAY_MS))
         standings = [explainer.standing(customer, number) for number in range(len(rules.tags))]
         assert {each.tag.id: each.value for each in standings if each.value is not None} == published[customer]
         assert [change.id for change in part.changes] == [c.id for c in changes if c.customer_id == customer]

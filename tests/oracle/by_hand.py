@@ -134,7 +134,7 @@ def command(
     return Command(id or f"command {at_ms}", customer, START_MS + at_ms, kind, tag, value, end_ms)
 
 
-ORIGINS: Final = {"live": "", "timer": "!", "manual": " by hand", "model": " by model"}
+ORIGINS: Final = {"live": "", "timer": "!", "manual": " by hand", "model": " by model", "erasure": " for good"}
 
 
 def flips(rule_set: RuleSet, events: Sequence[Record], until_ms: int = FAR_MS) -> list[tuple[int, str]]:

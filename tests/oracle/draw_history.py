@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from processors.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Attributes, Command, Event, Record, leaves_at_ms
 from processors.oracle.expression import parts_of_rules
+from processors.oracle.judge import ERASED_FOR_MS
 from processors.oracle.moments import is_since
 from processors.oracle.profile import next_birthday_ms
 from processors.rules.tree import (
@@ -24,7 +25,7 @@ from processors.rules.tree import (
 )
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from tests.oracle.choices import Choices, Knobs
-from tests.oracle.draw_said import attributes, command
+from tests.oracle.draw_said import attributes, command, erasure
 from tests.oracle.tables import CLOCK_CHANGES_MS, FIELD_VALUES, START_MS
 
 
@@ -120,6 +121,7 @@ def next_arrival_ms(tale: _Tale) -> int:
     steps += ["clocks"] if tale.reads_clocks else []
     steps += ["birthday", "birthday"] if tale.reads_profiles else []
     steps += ["term", "term"] if tale.has_commands else []
+    steps += ["erased"] if erasures_ms(tale) else []
     step = choose.pick(steps)
     if step == "same":
         return now_ms
@@ -147,6 +149,8 @@ def next_arrival_ms(tale: _Tale) -> int:
         edges_ms = birthdays_ms(tale) if step == "birthday" else terms_ms(tale)
         if edges_ms:
             return max(now_ms, near(choose, choose.pick(edges_ms)))
+    if step == "erased":
+        return max(now_ms, near(choose, choose.pick(erasures_ms(tale)) + choose.pick((0, ERASED_FOR_MS))))
     if step == "midnight":
         return max(now_ms, near(choose, (now_ms // DAY_MS + choose.whole(1, 2)) * DAY_MS))
     if step == "silence" and tale.knobs.long_silences:
@@ -167,6 +171,11 @@ def terms_ms(tale: _Tale) -> list[int]:
     return [each for each in found if each is not None and each >= tale.now_ms]
 
 
+def erasures_ms(tale: _Tale) -> list[int]:
+    """When customers were to be forgotten."""
+    return [one.arrival_ms for one in tale.events if isinstance(one, Command) and one.kind == "erase"]
+
+
 def clock_edge_ms(choose: Choices, now_ms: int) -> int:
     """About when a wall clock strikes: the next half hour, or an hour about the next change of the clocks."""
     changes_ms = [change_ms for change_ms in CLOCK_CHANGES_MS if change_ms > now_ms]
@@ -182,7 +191,10 @@ def event_time_ms(tale: _Tale) -> int:
     kinds = ["now", "now", "now", "now", "behind", "behind", "window", "window", "pane", "ahead", "absurd"]
     kinds += ["as another", "as another", "span", "span"] if tale.compares_times and tale.events else []
     kinds += ["clocks"] if tale.reads_clocks else []
+    kinds += ["erased", "erased", "erased"] if erasures_ms(tale) else []
     kind = choose.pick(kinds)
+    if kind == "erased":
+        return near(choose, choose.pick(erasures_ms(tale)))
     if kind == "behind":
         return now_ms - choose.whole(1, 3 * HOUR_MS)
     if kind == "window" and tale.windows_ms:
@@ -226,6 +238,8 @@ def record(tale: _Tale, event_id: str) -> Record:
         event_id = again.event_id
     is_same = again is not None and choose.chance(85)
     if tale.has_commands and (isinstance(again, Command) if is_same else choose.chance(30)):
+        if choose.chance(8):
+            return erasure(event_id, customer_id(tale), tale.now_ms)
         ends_ms = [tale.now_ms + duration_ms for duration_ms in tale.durations_ms]
         ends_ms += [*terms_ms(tale), *birthdays_ms(tale)]
         ends_ms += [leaves_at_ms(one.event_time_ms, ms) for one in tale.events[-3:] for ms in tale.windows_ms]

@@ -59,6 +59,11 @@ def command(choose: Choices, tag: Tag, event_id: str, customer_id: str, now_ms: 
     )
 
 
+def erasure(event_id: str, customer_id: str, now_ms: int) -> Command:
+    """The customer is to be forgotten now."""
+    return Command(event_id, customer_id, now_ms, "erase")
+
+
 def said(choose: Choices, tag: Tag) -> Said:
     """A value for a tag; now and then one that it cannot take."""
     if choose.chance(8):

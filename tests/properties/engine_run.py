@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from processors import dedupe, layout, state
+from processors import dedupe, erased, layout, state
 from processors.changes import ChangeWriter
 from processors.decoder import Decoder
 from processors.oracle.judge import Command, OracleChange, Record, Result, split_cause
@@ -109,7 +109,7 @@ def payload(event: Record) -> bytes:
             command_id=event.event_id,
             customer_id=event.customer_id,
             kind=event.kind,
-            tag=event.tag,
+            tag=event.tag or None,
             value=event.value,
             reason=None,
             actor="somebody",
@@ -159,13 +159,14 @@ def tiny_memory() -> Iterator[None]:
     """Partitions made within begin with the smallest tables and no spare memory, so that all of it has to grow."""
     make = state.new_state
 
-    def new_state(g: state.I64, dedupe_max_ids: int) -> state.State:
-        st = make(g, dedupe_max_ids)
+    def new_state(g: state.I64, dedupe_max_ids: int, erasure_term_ms: int) -> state.State:
+        st = make(g, dedupe_max_ids, erasure_term_ms)
         return state._of(st.m[: st.m[layout.R_TOP] + 1].copy(), st.changes[:0], st.touched[:2], st.evidence[:1])
 
     with (
         mock.patch.multiple(state, _FIRST_TABLE=2, _FIRST_HEAP=1),
         mock.patch.object(dedupe, "SMALLEST", 2),
+        mock.patch.object(erased, "SMALLEST", 2),
         mock.patch("processors.partition.new_state", new_state),
     ):
         yield

@@ -61,6 +61,8 @@ class Found:
     changes: list[Change]
     tags: Tags
     """Of tags.current."""
+    published: set[str]
+    """Who stands there, with a tag or without."""
     applied: list[Applied] = field(default_factory=list)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     """Per source the next offset, by the journal."""
@@ -97,13 +99,15 @@ def read(world: World, number: int) -> Found:
     sources = {p: list(broker.partition(p).records) for p in topics.sources_of(number)}
     steps = [r for r in counted if r.kind in ("step", "changeover")]
     changes = broker.partition(TopicPartition(topics.changes, number)).records
+    current = tags_of(broker.partition(TopicPartition(topics.current, number)).records)
     found = Found(
         number,
         steps,
         ignored=len(records) - len(claims) - len(counted),
         sources=sources,
         changes=[Change.from_value(r.given_value or b"") for r in changes],
-        tags=tags_of(broker.partition(TopicPartition(topics.current, number)).records),
+        tags={customer: tags for customer, tags in current.items() if tags},
+        published=set(current),
         ends={p: steps[-1].sources[i].next if steps else 0 for i, p in enumerate(sources)},
     )
     for change, record in zip(found.changes, changes, strict=True):
@@ -113,13 +117,16 @@ def read(world: World, number: int) -> Found:
 
 
 def tags_of(current: Iterable[Record]) -> Tags:
-    """What tags.current comes to."""
+    """What tags.current comes to, also of customers without tags."""
     found: Tags = {}
     for record in current:
-        customer = Current.from_value(record.given_value or b"")
+        if record.given_value is None:
+            found.pop((record.given_key or b"").decode(), None)
+            continue
+        customer = Current.from_value(record.given_value)
         if not customer.is_clock:
             found[customer.customer_id] = {t.tag: t.value for t in customer.tags}
-    return {customer: tags for customer, tags in found.items() if tags}
+    return found
 
 
 def tags_after(changes: Iterable[Change]) -> Tags:
@@ -221,6 +228,7 @@ def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, 
     wanted = oracle.run(world.final_rules, events, until_ms)
     published = tags_after(found.changes)
     check(published == found.tags, f"tags.changes come to {published}, tags.current says {found.tags}")
+    check_erased(world, found, outcomes)
     count_led(world, found, wanted)
     if world.plan.changes_rules or has_late_timers_rebuilt(world):
         check(wanted.tags == published, f"partition {found.number}: the tags should be {wanted.tags}, are {published}")
@@ -235,6 +243,25 @@ def check_against_the_oracle(world: World, found: Found) -> list[tuple[Applied, 
     difference = diff(wanted, got, events)
     check(difference is None, f"partition {found.number}: {difference}")
     return outcomes
+
+
+def check_erased(world: World, found: Found, outcomes: Iterable[tuple[Applied, Outcome | None]]) -> None:
+    """Of one of whom nothing came behind an erasure tags.current has nothing, not even that they have no tag."""
+    gone: set[str] = set()
+    met: set[str] = set()
+    for applied, outcome in outcomes:
+        # what is dead by the rules at the end may have been none by those of its time
+        record = world.sender.meanings.get(applied.record.given_value or b"")
+        if record is None:
+            continue
+        is_erasure = outcome is None and isinstance(record, Command) and record.kind == "erase"
+        if is_erasure and record.event_id not in met:
+            gone.add(record.customer_id)
+        elif not is_erasure:
+            gone.discard(record.customer_id)
+        if isinstance(record, Command):
+            met.add(record.event_id)
+    check(not gone & found.published, f"{gone & found.published} are erased and in tags.current")
 
 
 def has_late_timers_rebuilt(world: World) -> bool:
@@ -263,7 +290,7 @@ def outcome_of(world: World, partition: int, applied: Applied) -> Outcome | None
 
 def is_dead(world: World, event: Meant, clock_ms: int) -> bool:
     """By its time, or because no tag can be what it says."""
-    if isinstance(event, Command):
+    if isinstance(event, Command) and event.kind != "erase":
         tag = next((t for t in world.final_rules.tags if t.id == event.tag), None)
         if tag is None or not (tag.model if event.kind == "score" else tag.manual):
             return True
@@ -287,6 +314,7 @@ def count_led(world: World, found: Found, wanted: Result) -> None:
     trace = world.trace
     trace.count(Kind.DUPLICATE, wanted.outcomes[Outcome.DUPLICATE])
     trace.count(Kind.LATE, wanted.outcomes[Outcome.LATE])
+    trace.count(Kind.ERASED, wanted.outcomes[Outcome.ERASED])
     trace.count(Kind.BEHIND_CLOCK, sum(a.arrival_ms < a.clock_ms for a in found.applied))
     trace.count(Kind.BACKFILLED, sum(c.origin == "backfill" for c in found.changes))
     trace.count(Kind.TIMERS_PUT_OFF, sum(s.timers_fired == world.plan.max_step_timers for s in found.steps))

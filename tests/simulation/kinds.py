@@ -43,6 +43,7 @@ class Kind(StrEnum):
     # of what is sent
     EVENT = "event"
     COMMAND = "command"
+    ERASURE = "customer to be erased"
     TOMBSTONE = "tombstone"
     GARBAGE = "garbage"
     WRONG_TOPIC = "event in another type's topic"
@@ -51,6 +52,7 @@ class Kind(StrEnum):
     # where it has led
     DUPLICATE = "outcome: duplicate"
     LATE = "outcome: late"
+    ERASED = "outcome: erased"
     BEHIND_CLOCK = "record behind the clock"
     HELD_BACK = "topic not fetched for a while"
     TIMERS_PUT_OFF = "step cut short by its timers"

@@ -101,7 +101,9 @@ class Sender:
         if self._rng.random() < BEHIND[plan.mode]:
             at_ms -= self._rng.randint(0, self._rng.choice(BEHIND_MOST_MS))
         home = home_of(event)
-        kind = Kind.COMMAND if isinstance(event, Command) else Kind.EVENT
+        kind = Kind.EVENT
+        if isinstance(event, Command):
+            kind = Kind.ERASURE if event.kind == "erase" else Kind.COMMAND
         partition = partition_of_key(event.customer_id.encode(), plan.partitions)
         # a command that is dead by the rules of its time may be none by later ones, and was never moved
         if self._rng.randrange(100) < plan.misplaced_percent and kind is Kind.EVENT and plan.partitions > 1:

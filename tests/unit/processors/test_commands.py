@@ -55,6 +55,8 @@ READ: dict[str, tuple[Command, tuple[int, int, int, int]]] = {
     ),
     "a number over a rule's by hand": (replace(GOOD, tag="score", value=0.0), (assigned.ASSIGN, 1, 0, L.FAR)),
     "nothing, by a model": (replace(GOOD, tag="score", kind="score", value=None), (assigned.BY_MODEL, 0, 0, L.FAR)),
+    "an erasure": (replace(GOOD, kind="erase", tag=None, value=None), (assigned.ERASE, 0, 0, L.FAR)),
+    "an erasure, whatever else it names": (replace(GOOD, kind="erase"), (assigned.ERASE, 0, 0, L.FAR)),
     "ids of the greatest length": (
         replace(GOOD, command_id="é" * (MAX_ID_BYTES // 2), customer_id="x" * MAX_ID_BYTES),
         (assigned.ASSIGN, 1, 0, L.FAR),
@@ -68,7 +70,6 @@ REFUSED: dict[str, tuple[Command, Dead]] = {
     "a reserved customer": (replace(GOOD, customer_id="@clock"), Dead.RESERVED_ID),
     "an unknown tag": (replace(GOOD, tag="hands"), Dead.NO_SUCH_TAG),
     "no tag": (replace(GOOD, tag=None), Dead.NO_SUCH_TAG),
-    "an erasure": (replace(GOOD, kind="erase", tag=None), Dead.UNKNOWN_KIND),
     "by hand what only a model may": (replace(GOOD, tag="model", value=0.5), Dead.BAD_ASSIGNMENT),
     "by hand what nobody may": (replace(GOOD, tag="ruled"), Dead.BAD_ASSIGNMENT),
     "taken back what nobody may set": (replace(GOOD, tag="ruled", kind="remove"), Dead.BAD_ASSIGNMENT),
@@ -89,10 +90,9 @@ REFUSED: dict[str, tuple[Command, Dead]] = {
 def test_a_command_is_read_as_the_engine_obeys_it(name: str) -> None:
     command, (kind, value, number, until) = READ[name]
     row = CommandReader(RULES).read(command.to_avro(), OWN_WRITERS)
-    assert command.tag is not None
-    assert row == (
-        command.command_id.encode(), command.customer_id.encode(), INDEX[command.tag], kind, value, number, until,
-    )  # fmt: skip
+    index = -1 if command.kind == "erase" else INDEX[command.tag or ""]
+    ids = command.command_id.encode(), command.customer_id.encode()
+    assert row == (*ids, index, kind, value, number, until)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -36,6 +36,7 @@ KNOBS = Knobs(
     max_events=60,
     customers=8,
     long_silences=False,
+    commands=True,
     windows_ms=tuple(w for w in WINDOWS_MS if w is None or w <= DAY_MS),
 )
 SCENARIOS = 30 if numba_config.DISABLE_JIT else 400
@@ -56,7 +57,7 @@ class Run:
 
     def step(self, records: list[Record], clock: int = 0, budget: int = UNLIMITED, emitted_at: int = 0) -> int:
         """Apply them, move the clock to `clock` (ms), then compare what is to be written. Returns how many changes."""
-        decoder = self.decoder = self.decoder or Decoder([None], self.schemas)
+        decoder = self.decoder = self.decoder or Decoder([None], self.schemas, self.partition.rule_set)
         zeros = np.zeros(len(records), np.int64)
         arrivals = np.array([START_MS + r.at_ms for r in records], np.int64)
         decoded = decoder.decode([r.value for r in records], arrivals, zeros, zeros)
@@ -73,7 +74,8 @@ class Run:
         got = self.encoder.changes(output, decoded, epoch=self.epoch, emitted_at=emitted_at, run_id=self.run_id)
         assert got.records() == [(c.customer_id.encode(), c.to_avro(self.ids[0])) for c in changes]
         got = self.encoder.current(output, self.partition.state.m, epoch=self.epoch, clock=output.clock)
-        assert got.records() == [(c.customer_id.encode(), c.to_avro(self.ids[1])) for c in current]
+        wanted = [(name.encode(), None if c is None else c.to_avro(self.ids[1])) for name, c in current]
+        assert got.records() == wanted
 
 
 def run_of(rule_set: RuleSet, number: int = 0, **how: object) -> Run:

@@ -163,7 +163,8 @@ def test_foretelling_changes_nothing(block: int) -> None:
     for seed in range(100 + block * 8, 108 + block * 8):
         scenario = drawn(seed)
         plain, partition = asking(scenario, False), Partition(asking(scenario, False).rule_set)
-        expected = run_engine(plain, WHOLE, partition)
+        # cut alike: a budget for timers may change the order between customers
+        expected = run_engine(plain, random_cuts(random.Random(seed)), partition)
         with tiny_memory():
             asked = Partition(asking(scenario, True).rule_set)
             found = run_engine(asking(scenario, True), random_cuts(random.Random(seed)), asked)

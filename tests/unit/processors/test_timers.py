@@ -107,6 +107,27 @@ def test_hashes_are_compared_without_sign() -> None:
     assert [name for _, name in wheel.due_by(START_MS + 7)] == [b"zero", b"one", b"least", b"minus one"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_timers_that_are_forgotten_leave_the_heap_in_order_and_zeros_behind_it(seed: int) -> None:
+    rng = random.Random(seed)
+    wheel = Wheel()
+    dues = [(START_MS + rng.randrange(MINUTE), f"customer {n}".encode()) for n in range(300)]
+    rows = {name: wheel.add(name, due) for due, name in dues}
+    same = wheel.add(b"of the same hash", START_MS + 1, hash64=int(key_of(dues[0][1])[0]))
+    gone = [dues[0][1], *rng.sample([name for _, name in dues], 40)]
+    for name in gone:
+        timers.disarm(wheel.st.m, wheel.st.m32, rows[name])
+        timers.forget(wheel.st.m, wheel.st.m8, key_of(name)[0])
+        heap, size = int(wheel.st.m[L.R_HEAP]), int(wheel.st.m[L.R_HEAP_SIZE])
+        end = heap + int(wheel.st.m[L.R_HEAP_ROOM]) * timers.HEAP_WORDS
+        assert not wheel.st.m[heap + size * timers.HEAP_WORDS : end].any()
+    came = wheel.due_by(START_MS + MINUTE)
+    kept = [(due, name) for due, name in dues if name not in gone]
+    assert (START_MS + 1, wheel.names[same]) in came
+    assert [each for each in came if each[1] != wheel.names[same]] == wheel.in_order(kept)
+    assert not wheel.st.m[heap:end].any()
+
+
 def test_a_heap_without_room_says_so_and_goes_on_where_it_stopped() -> None:
     wheel = Wheel()
     wheel.st.m[L.R_HEAP_ROOM] = 4

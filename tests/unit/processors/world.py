@@ -109,7 +109,7 @@ def world(**tags: str) -> World:
 def raw_state(words: int = 1 << 18, **tags: str) -> tuple[State, I64]:
     """Fresh memory with `words` spare ones, and the compiled rules that it is for."""
     g = compile_rules(rules(**(tags or {"t": "count(browse, 1h) >= 1"}))).g
-    st = new_state(g, 1 << 20)
+    st = new_state(g, 1 << 20, 90 * L.DAY_MS)
     m = np.zeros(int(st.m[L.R_TOP]) + words, np.int64)
     m[: st.m[L.R_TOP]] = st.m[: st.m[L.R_TOP]]
     return make_room(State(m, m.view(np.int32), m.view(np.uint8), st.changes, st.touched, st.evidence), g), g

@@ -82,6 +82,18 @@ def test_absence_is_assigned_and_a_removal_takes_back(world: World, kind: str, c
     assert (decision.command.kind, decision.command.value) == (command, value)
 
 
+def test_an_erasure_is_a_command_about_no_tag(world: World) -> None:
+    for asked in (
+        request(kind="erase", tag=None),
+        b'{"request_id":"r-2","customer_id":"anna","kind":"erase","actor":"b"}',
+    ):
+        decision = world.read(asked)
+        assert decision.command is not None
+        assert (decision.command.kind, decision.command.tag, decision.command.value) == ("erase", None, None)
+        assert (decision.command.until, decision.command.customer_id) == (None, "anna")
+    assert code(world.read(request(request_id="r-3", kind="erase"))) == "TS-Q110"
+
+
 def test_json_and_avro_of_one_request_are_the_same_request(world: World) -> None:
     first = world.read(request())
     second = world.read(request().to_json())

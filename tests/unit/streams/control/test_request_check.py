@@ -73,6 +73,34 @@ def test_a_request_that_is_not_valid_is_refused_by_its_number(fields: dict[str, 
     assert caught.value.code == code
 
 
+def test_an_erasure_is_of_a_customer_and_nothing_else() -> None:
+    check.check_form(request(kind="erase", tag=None, reason="case 7"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"tag": "vip"}, "TS-Q110"),
+        ({"tag": ""}, "TS-Q110"),
+        ({"value": True}, "TS-Q110"),
+        ({"term_ms": DAY_MS}, "TS-Q110"),
+        ({"customer_id": ""}, "TS-Q101"),
+        ({"actor": ""}, "TS-Q105"),
+        ({"reason": "x" * 1_001}, "TS-Q106"),
+    ],
+)
+def test_an_erasure_that_gives_more_or_nobody_is_refused(fields: dict[str, Any], code: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        check.check_form(request(**{"kind": "erase", "tag": None} | fields))
+    assert caught.value.code == code
+
+
+def test_a_request_without_a_tag_that_is_no_erasure_names_no_tag() -> None:
+    with pytest.raises(RequestError) as caught:
+        judge(request(tag=None))
+    assert caught.value.code == "TS-Q102"
+
+
 def test_a_mistyped_tag_is_told_the_nearest_and_a_wrong_level_all_of_them() -> None:
     with pytest.raises(RequestError, match="did you mean vip"):
         judge(request(tag="vpi"))

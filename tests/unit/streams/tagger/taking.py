@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from processors.layout import DAY_MS
+from processors.partition import NO_KEY
 from processors.rules.compile import compile_rules
 from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
 from schemas.codec import event_from_json
-from schemas.records import Change, JournalRecord
+from schemas.records import Change, Command, JournalRecord
 from schemas.registry import OWN_WRITERS
 from streams.clock import ManualClock
 from streams.log import Outgoing, Stamp, Transaction
@@ -20,7 +22,7 @@ from streams.tagger.recovery import Recovered, claim, recover
 from streams.tagger.rules import Compiled
 from streams.tagger.snapshots import Saved, Snapshots, Written
 from streams.tagger.topics import Topics
-from streams.tagger.work import Work
+from streams.tagger.work import Erasures, Work
 from tests.simulation.broker import MemoryBroker
 from tests.simulation.faults import Faults
 from tests.simulation.memory_log import MemoryLog
@@ -31,6 +33,7 @@ from tests.simulation.topics import create_topics
 KAFKA = KafkaSettings(partitions=1)
 TOPICS = Topics.of(KAFKA, 1)
 BROWSE = Place("events.browse", 0)
+COMMANDS = Place("tags.commands", 0)
 JOURNAL = Place("tags.journal", 0)
 CURRENT = Place("tags.current", 0)
 CHANGES = Place("tags.changes", 0)
@@ -82,10 +85,19 @@ class Installation:
         self.broker.put(Outgoing(place.topic, place.partition, key, value, timestamp_ms=at_ms))
 
 
-def send(site: Installation, customer: str, at_ms: int) -> None:
+def send(site: Installation, customer: str, at_ms: int, happened_ms: int | None = None) -> None:
     number = site.partition(BROWSE).end
-    event = {"event_id": f"e{number}", "customer_id": customer, "event_time": at_ms}
+    time_ms = at_ms if happened_ms is None else happened_ms
+    event = {"event_id": f"e{number}", "customer_id": customer, "event_time": time_ms}
     site.put(BROWSE, customer.encode(), event_from_json("browse", event), at_ms)
+
+
+def erase(site: Installation, customer: str, at_ms: int) -> None:
+    """The customer is to be forgotten."""
+    number = site.partition(COMMANDS).end
+    given = {"command_id": f"k{number}", "customer_id": customer, "kind": "erase", "tag": None, "value": None}
+    command = Command(**given, reason=None, actor="a", until=None, issued_at=at_ms)  # type: ignore[arg-type]
+    site.put(COMMANDS, customer.encode(), command.to_avro(), at_ms)
 
 
 def taken(
@@ -94,6 +106,8 @@ def taken(
     *,
     kept: Work | None = None,
     dedupe_max_ids: int = 1_000,
+    erasures: Erasures = Erasures(NO_KEY, 90 * DAY_MS),  # noqa: B008 (frozen)
+    as_json: bool = False,
     accept_loss: bool = False,
     known: Sequence[RuleSet] = (),
 ) -> Recovered:
@@ -107,7 +121,8 @@ def taken(
             positions=positions,
             schemas=OWN_WRITERS,
             dedupe_max_ids=dedupe_max_ids,
-            as_json=False,
+            erasures=erasures,
+            as_json=as_json,
         )
 
     recovered = claim(site.log, TOPICS, 0, make)
@@ -137,10 +152,10 @@ def run(site: Installation, rule_set: RuleSet, clock_ms: int = 0, budget: int = 
 
 def step(site: Installation, work: Work, clock_ms: int = 0, budget: int = UNLIMITED) -> Stamp:
     """Apply in one step all that was sent. Returns where the journal says so."""
-    source = next(s for s in work.sources if s.place == BROWSE)
-    new = [r for r in site.records(BROWSE) if r.at_offset >= source.fetch_from]
-    if new:
-        source.add(list(new))
+    for source in work.sources:
+        new = [r for r in site.records(source.place) if r.at_offset >= source.fetch_from]
+        if new:
+            source.add(list(new))
     made = work.step([s.held for s in work.sources], UNLIMITED, clock_ms, budget, START_MS)
     transaction = Transaction()
     work.add_to(transaction, made)
