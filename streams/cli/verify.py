@@ -55,6 +55,7 @@ def command(
 def _verify(
     settings: Settings, most: int | None, customers: list[str] | None, partition: int | None, on_progress: OnProgress
 ) -> Report:
+    from processors.layout import DAY_MS
     from processors.oracle.place import partition_of
     from streams import topics as catalogue
     from streams.clock import SystemClock
@@ -83,6 +84,7 @@ def _verify(
         rule_set=rules_in_force(kafka, settings.rules, clock),
         writers=writers_of(settings, clock, lambda: True),
         dedupe_max_ids=settings.tagger.dedupe_max_ids,
+        erasure_term_ms=settings.tagger.erasure_term_days * DAY_MS,
         most_of_one=MOST_OF_ONE if customers is None else None,
     )
     with connect(settings.redis) as client:

@@ -160,6 +160,8 @@ class Recomputing:
     writers: WriterSchemas
     dedupe_max_ids: int
     """Of event ids, where the journal does not tell how many the tagger remembers."""
+    erasure_term_ms: int
+    """How long it remembers erasures, where the journal does not tell."""
     most_of_one: int | None
     """Records of one customer; None: no bound."""
 
@@ -182,7 +184,7 @@ class Recomputing:
         try:
             _check_reach(tails, begin, point)
             sources = [Source(place, _applied(tail, begin, point)) for place, tail in enumerate(tails)]
-            judge = Judge(self.rule_set, point.clock, asks_why=False)
+            judge = Judge(self.rule_set, point.clock, asks_why=False, erased_for_ms=self.erasure_term_ms)
             judge.sightings.most = self.dedupe_max_ids
             total = sum(max(0, point.next.get(p.topic, 0) - begin.get(p.topic, 0)) for p in places)
             bench = _Bench(
@@ -211,8 +213,9 @@ def _apply(
     before_the_cut = frozenset(judge.customers)
     bench.outcomes.clear()
     for record in records:
-        if record.kind == "claim" and record.dedupe_max_ids:
-            judge.sightings.most = record.dedupe_max_ids
+        if record.kind == "claim":
+            judge.sightings.most = record.dedupe_max_ids or judge.sightings.most
+            judge.erased_for_ms = record.erasure_term_ms or judge.erased_for_ms
         elif record.kind == "step":
             bench.schemas.begin(record.found_schemas)
             bench.read(merged(sources, _ends(places, record, before=False)))
