@@ -77,9 +77,11 @@ class Supervisor:
         code = role.child.exit_code()
         if code is None:
             return None
-        if code == CANNOT_START and role.failures == 0:
+        was_steady = now_s - role.started_s > STEADY_AFTER_S
+        # what has worked can be started: then it met a broker that was away for too long, or the like
+        if code == CANNOT_START and role.failures == 0 and not was_steady:
             return code
-        role.failures = 1 if now_s - role.started_s > STEADY_AFTER_S else role.failures + 1
+        role.failures = 1 if was_steady else role.failures + 1
         wait_s = min(WAIT_MOST_S, WAIT_FIRST_S * 2 ** (role.failures - 1))
         _LOG.error("run.role_ended", role=role.name, exit_code=code, again_in_s=wait_s)
         role.start_at_s = now_s + wait_s
