@@ -23,7 +23,7 @@ __all__ = ["MOST_OF_ONE", "ROOM", "PartReport", "Report", "Verifier"]
 WAIT_S: Final = 15.0
 """For a step to be done with, and for Redis to come as far: longer than a transaction may stay open (10 s)."""
 ROOM: Final = 200_000
-"""Records that are held at once; see `CUSTOMER_WEIGHS`. Less than 400 MB with the 40 tags of the benchmark."""
+"""Records that are held at once; see `CUSTOMER_WEIGHS`. Some 400 MB with the 40 tags of the benchmark."""
 MOST_OF_ONE: Final = 1_000
 """Records of one customer, unless they are asked for by name: the oracle's time grows with their square, to minutes."""
 
