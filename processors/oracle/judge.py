@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from processors.oracle.erasures import Erasures
 from processors.oracle.event import (
     DAY_MS,
     HOUR_MS,
@@ -191,18 +192,11 @@ class Customer:
     """The next instant at which anything of theirs may change by itself, as of the last look at them."""
 
 
-ERASED_FOR_MS = 90 * DAY_MS
-"""The term that is in force where nobody has set one."""
-
-
 class Judge:
     """The partition: its clock, its customers, the ids that it has seen, and what came of it so far."""
 
-    def __init__(
-        self, rule_set: RuleSet, end_ms: int, *, asks_why: bool = True, erased_for_ms: int = ERASED_FOR_MS
-    ) -> None:
-        """`end_ms`: the instant up to which the judge will be asked. `asks_why`: whether changes get their reasons.
-        `erased_for_ms`: how long late events of an erased customer are dropped."""
+    def __init__(self, rule_set: RuleSet, end_ms: int, *, asks_why: bool = True) -> None:
+        """`end_ms`: the instant up to which the judge will be asked. `asks_why`: whether changes get their reasons."""
         self.rule_set = rule_set
         self.asks_why = asks_why
         self.end_ms = end_ms
@@ -218,9 +212,7 @@ class Judge:
         self.clock_ms: int | None = None
         self.customers: dict[str, Customer] = {}
         self.sightings = Sightings()
-        self.erased_for_ms = erased_for_ms
-        self.erased_ms: dict[str, int] = {}
-        """When each customer was last to be forgotten."""
+        self.erasures = Erasures()
         self.result = Result()
 
     # ------------------------------------------------------------------------------------------------ records
@@ -244,51 +236,46 @@ class Judge:
 
     def apply(self, record: Record, clock_ms: int) -> None:
         """A record that counts."""
-        if isinstance(record, Command) and record.kind == "erase":
-            self.erase(record, clock_ms)
-            return
         customer = self.customer(record.customer_id)
         self.let_time_pass_for(customer, clock_ms)
+        if isinstance(record, Command) and record.kind == "erase":
+            self.erase(customer, record, clock_ms)
+            return
         if isinstance(record, Command):
             assign(customer.states[record.tag], record, clock_ms)
         else:
             self.take(customer, record, counts_at_ms(record, clock_ms), clock_ms)
         self.evaluate(customer, clock_ms, record)
 
-    def erase(self, command: Command, clock_ms: int) -> None:
+    def erase(self, customer: Customer, command: Command, clock_ms: int) -> None:
         """Every tag is left, for no reason of a rule's; and nothing is known of the customer any more."""
-        customer = self.customers.pop(command.customer_id, None)
-        for tag in self.tags if customer is not None else ():
-            assert customer is not None
+        for tag in self.tags:
             shown = customer.states[tag.id].shown
             if shown is not None:
                 self.add(customer, tag, shown, None, clock_ms, command)
-                self.result.reasons += [()] if self.asks_why else []
-
-    def is_erased(self, customer_id: str, happened_ms: int, clock_ms: int) -> bool:
-        """Whether this was before an erasure that is not long ago."""
-        erased_ms = self.erased_ms.get(customer_id)
-        return erased_ms is not None and happened_ms <= erased_ms and clock_ms < erased_ms + self.erased_for_ms
+                if self.asks_why:
+                    self.result.reasons.append(())
+        del self.customers[customer.id]
 
     def outcome_of_command(self, command: Command, clock_ms: int) -> Outcome:
         if command.kind == "erase":
             if self.sightings.add(command.type, command.event_id, clock_ms):
                 return Outcome.DUPLICATE
-            self.erased_ms[command.customer_id] = clock_ms
+            self.erasures.add(command.customer_id, clock_ms)
             return Outcome.APPLIED
         tag = self.by_id.get(command.tag)
         if tag is None or not (tag.model if command.kind == "score" else tag.manual):
             return Outcome.DEAD
         if command.kind != "remove" and not fits(tag, command.value):
             return Outcome.DEAD
-        if self.is_erased(command.customer_id, command.event_time_ms, clock_ms):
+        if self.erasures.has(command.customer_id, clock_ms, clock_ms):
             return Outcome.ERASED
         return Outcome.DUPLICATE if self.sightings.add(command.type, command.event_id, clock_ms) else Outcome.APPLIED
 
     def outcome_of_event(self, event: Event, event_time_ms: int, clock_ms: int) -> Outcome:
         if is_out_of_time(event_time_ms, clock_ms):
             return Outcome.DEAD
-        if self.is_erased(event.customer_id, event_time_ms, clock_ms):
+        if self.erasures.has(event.customer_id, event_time_ms, clock_ms):
             return Outcome.ERASED
         if self.sightings.add(event.type, event.event_id, clock_ms):
             return Outcome.DUPLICATE

@@ -66,8 +66,6 @@ def _command(value: bytes, arrival_ms: int, writers: WriterSchemas) -> Command:
     for text in (command.command_id, command.customer_id):
         if (fault := fault_of_id(text)) is not None:
             raise EventError(fault, f"the id {text[:64]!r}")
-    if command.kind == "erase":
-        raise EventError(Dead.UNKNOWN_KIND, "a command of the kind erase")
     return Command(
         event_id=command.command_id,
         customer_id=command.customer_id,

@@ -55,7 +55,7 @@ def command(
 def _verify(
     settings: Settings, most: int | None, customers: list[str] | None, partition: int | None, on_progress: OnProgress
 ) -> Report:
-    from processors.layout import DAY_MS
+    from processors.oracle.event import DAY_MS
     from processors.oracle.place import partition_of
     from streams import topics as catalogue
     from streams.clock import SystemClock

@@ -8,7 +8,7 @@ places are compared with each other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streams.redis_layout import SEQ, text_of
 from streams.verify.difference import Difference, Texts
@@ -109,7 +109,11 @@ class _Customer:
         self._by_then = [each for each in self._told if each.seq <= self._point_seq]
         self._since = self._told[len(self._by_then) :]
         self._repeated: Sequence[Told] = told.repeated.get(customer_id, ())
-        self._version = published.versions.get(customer_id, Version((-1, 0), {}))
+        # one of whom nothing stands there was erased by the last erasure that is told, or never had a tag
+        erased_seq = max((each.seq for each in self._told if each.change.origin == "erasure"), default=0)
+        self._version = published.versions.get(customer_id, Version((-1, erased_seq), {}))
+        if held is not None and held.seq == 0 and not held.tags:
+            held = replace(held, seq=erased_seq)
         last_seq = self._by_then[-1].seq if self._by_then else min(self._version.at[1], self._point_seq)
         self.redis_is_behind = held is not None and held.seq < last_seq and not held.arrived
         self._places: dict[str, tuple[int, Texts]] = {

@@ -161,8 +161,12 @@ class Publishing:
 
     def _take_current(self, clocks: Clocks, messages: list[Message]) -> None:
         for message in messages:
+            value = message.value()
+            if value is None:
+                self._versions.pop((message.key() or b"").decode("utf-8", "replace"), None)
+                continue
             try:
-                current = Current.from_value(message.value() or b"")
+                current = Current.from_value(value)
             except EventError:
                 self._unreadable += 1
                 continue

@@ -137,6 +137,10 @@ class _Bench:
                 self.judge.apply(record, self.clock)
         return outcome
 
+    def computes(self, customer_id: str) -> bool:
+        """Whether all that was wanted of the customer was computed."""
+        return self._sample.wants(customer_id) and customer_id not in self.too_many
+
     def _has_room(self, customer_id: str) -> bool:
         """Whether the customer is to be computed, with one more record."""
         if not self._sample.wants(customer_id):
@@ -161,7 +165,7 @@ class Recomputing:
     dedupe_max_ids: int
     """Of event ids, where the journal does not tell how many the tagger remembers."""
     erasure_term_ms: int
-    """How long it remembers erasures, where the journal does not tell."""
+    """Of erasures, where the journal does not tell how long the tagger remembers them."""
     most_of_one: int | None
     """Records of one customer; None: no bound."""
 
@@ -184,8 +188,9 @@ class Recomputing:
         try:
             _check_reach(tails, begin, point)
             sources = [Source(place, _applied(tail, begin, point)) for place, tail in enumerate(tails)]
-            judge = Judge(self.rule_set, point.clock, asks_why=False, erased_for_ms=self.erasure_term_ms)
+            judge = Judge(self.rule_set, point.clock, asks_why=False)
             judge.sightings.most = self.dedupe_max_ids
+            judge.erasures.term_ms = self.erasure_term_ms
             total = sum(max(0, point.next.get(p.topic, 0) - begin.get(p.topic, 0)) for p in places)
             bench = _Bench(
                 *(self.topics, partition, judge, SchemasSeen(self.writers), sample, self.most_of_one, clocks),
@@ -210,12 +215,12 @@ def _apply(
         first = first_told(records)
         bench.read_before_the_cut(merged(sources, _ends(places, first, before=first.kind != "snapshot")))
         bench.clock = max(bench.clock, first.clock_before)
-    before_the_cut = frozenset(judge.customers)
+    before_the_cut = frozenset(judge.customers.keys() | judge.erasures.customers())
     bench.outcomes.clear()
     for record in records:
         if record.kind == "claim":
             judge.sightings.most = record.dedupe_max_ids or judge.sightings.most
-            judge.erased_for_ms = record.erasure_term_ms or judge.erased_for_ms
+            judge.erasures.term_ms = record.erasure_term_ms or judge.erasures.term_ms
         elif record.kind == "step":
             bench.schemas.begin(record.found_schemas)
             bench.read(merged(sources, _ends(places, record, before=False)))
@@ -223,7 +228,7 @@ def _apply(
     judge.let_time_pass(published.point.clock)
     changes: dict[str, list[OracleChange]] = defaultdict(list)
     for change in judge.result.changes:
-        if change.customer_id in judge.customers:
+        if bench.computes(change.customer_id):
             changes[change.customer_id].append(change)
     return Recomputed(judge.held(), changes, before_the_cut, frozenset(bench.too_many), bench.outcomes, bench.events)
 

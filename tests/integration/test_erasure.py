@@ -12,12 +12,12 @@ import redis
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from typer.testing import CliRunner
 
+from processors.oracle.event import Event
 from schemas.outcomes import Outcome
 from schemas.records import Change, JournalRecord
 from streams import topics
 from streams.cli.main import app
 from tests.integration.pipeline import Pipeline, kill, until
-from tests.oracle.event import Event
 
 RULES = """
 - {tag: buyer, name: {en: B}, class: dynamic, category: value, when: "count(purchase, 30d) >= 1"}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from processors.oracle.event import DAY_MS, HOUR_MS, MINUTE_MS, Attributes, Command, Event, Record, leaves_at_ms
 from processors.oracle.expression import parts_of_rules
-from processors.oracle.judge import ERASED_FOR_MS
 from processors.oracle.moments import is_since
 from processors.oracle.profile import next_birthday_ms
 from processors.rules.tree import (
@@ -26,7 +25,7 @@ from processors.rules.tree import (
 from schemas.events import AHEAD_IS_DEAD_MS, AHEAD_IS_NOW_MS, EARLIEST_EVENT_MS
 from tests.oracle.choices import Choices, Knobs
 from tests.oracle.draw_said import attributes, command, erasure
-from tests.oracle.tables import CLOCK_CHANGES_MS, FIELD_VALUES, START_MS
+from tests.oracle.tables import CLOCK_CHANGES_MS, ERASED_FOR_MS, FIELD_VALUES, START_MS
 
 
 @dataclass(slots=True)

@@ -11,6 +11,9 @@ from processors.rules.tree import CompareOp
 START_MS: Final = 1_704_067_200_000
 """2024-01-01T00:00:00Z, an edge of every pane and of a dedupe generation."""
 
+ERASED_FOR_MS: Final = 90 * DAY_MS
+"""How long it is known that a customer was to be forgotten."""
+
 DEFAULT_CURRENCY: Final = "CNY"
 
 ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "America/Havana")

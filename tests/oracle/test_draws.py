@@ -213,7 +213,7 @@ def test_commands_come_only_where_they_are_asked_for() -> None:
 
     assert commands(Knobs()) == []
     found = commands(Knobs(commands=True))
-    assert {record.kind for record in found} == {"assign", "remove", "score"}
+    assert {record.kind for record in found} == {"assign", "remove", "score", "erase"}
     assert sum(record.until_ms is not None and record.until_ms > record.arrival_ms for record in found) > 30
     assert sum(record.until_ms is not None and record.until_ms <= record.arrival_ms for record in found) > 10
 

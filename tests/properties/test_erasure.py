@@ -13,11 +13,11 @@ from numba import config as numba_config
 from processors import arena, erased
 from processors import layout as L
 from processors.hashing import id_hash
+from processors.oracle.event import Command
 from processors.partition import Partition
 from processors.rules.program import I64
 from processors.timers import HEAP_WORDS, SLOTS
 from tests.oracle.generate import Knobs, Scenario, random_scenario
-from tests.oracle.oracle import Command
 from tests.properties.engine_run import new_decoder, payload, random_cuts, run_engine, tiny_memory
 
 SCENARIOS = int(os.environ.get("ERASURE_SCENARIOS", 4 if numba_config.DISABLE_JIT else 60))  # type: ignore[attr-defined]

@@ -396,6 +396,8 @@ def skeleton(schema: Any, draw: st.DrawFn) -> Any:
             return None
         case "boolean":
             return draw(st.booleans())
+        case "bytes":
+            return draw(st.binary(max_size=5))
         case "string":
             return draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=5))
         case "int":

@@ -79,3 +79,21 @@ def test_tags_whose_changes_are_gone_are_compared_and_counted() -> None:
     found = look(published(5, [], HAS, whole=False), SAYS, Held(4, {"t": "1"}, True))
     assert (found.is_right, found.changes_gone) == (True, 1)
     assert not look(published(5, [], HAS, whole=False), oracle({}, []), Held(4, {"t": "1"}, True)).is_right
+
+
+ERASED = change(6, "t", True, None, origin="erasure")
+
+
+def test_one_who_was_erased_has_no_record_and_no_hash_also_if_that_came_behind_the_point() -> None:
+    assert look(published(5, [ENTERED, ERASED]), SAYS, Held(0, {}, True)).is_right
+    by_then = published(6, [ENTERED, ERASED])
+    left = replace(oracle_says(6, "t", True, None), origin="erasure")
+    says = oracle({}, [oracle_says(4, "t", None, True), left])
+    assert look(by_then, says, Held(0, {}, False)).is_whole
+    assert look(by_then, says, Held(0, {}, True)).is_right
+    assert not look(by_then, says, Held(4, {"t": "1"}, True)).is_right
+    assert not look(published(6, [ENTERED, ERASED], HAS), says, Held(0, {}, True)).is_right
+
+
+def test_an_erasure_that_the_oracle_knows_nothing_of_is_a_difference() -> None:
+    assert not look(published(6, [ENTERED, ERASED]), SAYS, Held(0, {}, True)).is_right
