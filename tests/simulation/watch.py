@@ -74,8 +74,8 @@ def _wrapped(trace: Trace) -> list[tuple[object, str, Callable[..., Any]]]:
         finally:
             trace.danger = 1.0
 
-    def completing(*given: Any) -> Generator[None, None, Stamp | None]:
-        stamp = yield from whole(*given)
+    def completing(*given: Any, **named: Any) -> Generator[None, None, Stamp | None]:
+        stamp = yield from whole(*given, **named)
         trace.count(Kind.BACKFILL_DONE)
         return stamp
 

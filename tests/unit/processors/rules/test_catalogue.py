@@ -10,7 +10,10 @@ from schemas.catalogue.rules import ENTRIES
 from schemas.errors import RuleError
 
 ROOT = Path(parse.__file__).parents[2]
-RAISERS = [*(ROOT / "processors/rules").glob("*.py"), ROOT / "streams/rules_dir.py", ROOT / "streams/cli/check.py"]
+RAISERS = [
+    *(ROOT / "processors/rules").glob("*.py"),
+    *(ROOT / "streams" / name for name in ("rules_dir.py", "definitions.py", "cli/check.py")),
+]
 
 
 def test_every_number_that_is_raised_is_in_the_catalogue_and_the_other_way_round() -> None:
