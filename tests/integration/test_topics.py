@@ -113,7 +113,8 @@ def test_the_command_creates_checks_and_describes(
     assert created.stdout.count("created") == len(topics.TOPICS)
     described = tagstream(kafka_settings, ["topics", "--describe"], monkeypatch)
     for topic in topics.TOPICS:
-        assert f"{topic.named(kafka_settings)}   {kafka_settings.partitions} partitions" in described.stdout
+        size = topic.partitions or kafka_settings.partitions
+        assert f"{topic.named(kafka_settings)}   {size} partitions" in described.stdout
 
 
 def test_doctor_is_content_when_broker_topics_and_redis_are_there(

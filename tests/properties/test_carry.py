@@ -117,7 +117,9 @@ def test_what_is_carried_over_goes_on_as_it_was(block: int) -> None:
         there = rng.randrange(cut + 1)
         old, new = Runner(rules), Runner(others)
         old.apply(events[:cut])
-        new.apply(events[there:cut], old.engine.clock)
+        # what is a duplicate of an event that is gone counts again where the rules are new: nobody knows better
+        gone = {(e.type, e.event_id) for e in events[:there]}
+        new.apply([e for e in events[there:cut] if (e.type, e.event_id) not in gone], old.engine.clock)
         for _ in carry_over(old.engine, new.engine):
             pass
         same = alike(rules, others)
