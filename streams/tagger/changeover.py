@@ -19,6 +19,7 @@ import numpy as np
 
 from processors import layout as L
 from processors.carry import carry_over, twins
+from processors.decoder import COMMANDS
 from schemas.records import JournalRecord
 from streams.log import Log, Stamp, TopicPartition
 from streams.tagger.backfill import Different, backfill
@@ -88,6 +89,7 @@ class Changeover:
     def _change(self) -> Iterator[None]:
         journal = TopicPartition(self._topics.journal, self.work.partition)
         entries = yield from read_journal(self._log, journal, max(self.stamp.offset, self.saved.offset))
+        self._know_erased()
         yield from begin_with_events(self._log, self.work, entries, self._old.offsets(), accept_loss=True)
         follower = Fold(self._log, self.work, compare=False)
         try:
@@ -106,6 +108,12 @@ class Changeover:
         stamp = yield from backfill(self._log, self._topics, self.work, found, self._now_ms, changed=True)
         assert stamp is not None
         self.stamp = stamp
+
+    def _know_erased(self) -> None:
+        """Where commands are gone, the old state alone knows whom they erased: what is left of these must not count."""
+        place = self._topics.sources_of(self.work.partition)[self._topics.source_types.index(COMMANDS)]
+        if self._log.extent(place)[0] > 0:
+            self.work.engine.know_erased(self._old.engine)
 
     def _catch_up(self, follower: Fold) -> Iterator[None]:
         """Until the new work stands where the old one does, as it then is when this returns."""

@@ -16,6 +16,7 @@ from streams.tagger.snapshots import Saved, Snapshots
 from streams.tagger.work import Work
 from tests.unit.streams.tagger.taking import (
     BROWSE,
+    COMMANDS,
     CURRENT,
     MINUTE_MS,
     START_MS,
@@ -23,6 +24,7 @@ from tests.unit.streams.tagger.taking import (
     Installation,
     changes,
     compiled,
+    erase,
     journal,
     lose,
     rules,
@@ -82,7 +84,10 @@ def published(site: Installation) -> dict[str, dict[str, object]]:
     """What tags.current says in the end."""
     found = {}
     for record in site.records(CURRENT):
-        current = Current.from_value(record.given_value or b"")
+        if record.given_value is None:
+            found.pop((record.given_key or b"").decode(), None)
+            continue
+        current = Current.from_value(record.given_value)
         if not current.is_clock:
             found[current.customer_id] = {t.tag: t.value for t in current.tags}
     return found
@@ -99,6 +104,33 @@ def assert_numbered(site: Installation) -> None:
     for number, change in enumerate(changes(site), 1):
         assert (change.seq, change.prev_seq) == (number, last.get(change.customer_id, 0)), change
         last[change.customer_id] = change.seq
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_one_who_was_erased_is_not_made_known_by_other_rules_also_if_the_command_is_gone(
+    partition: Partition, gone: bool
+) -> None:
+    site = partition.site
+    erase(site, "anna", START_MS + 86_400_000)
+    partition.step(START_MS + 86_400_000)
+    if gone:
+        send(site, "bert", START_MS + 86_400_001)
+        erase(site, "dora", START_MS + 86_400_001)
+        partition.step(START_MS + 86_400_001)
+        lose(site, COMMANDS, 1)
+    told = len(changes(site))
+    partition.change(NEW)
+    send(site, "anna", START_MS + 86_400_002, happened_ms=START_MS)
+    partition.step(START_MS + 86_400_002)
+    assert partition.finish()
+    assert "anna" not in published(site)
+    assert "anna" not in {customer for customer, *_ in behind(site, told)}
+    send(site, "anna", START_MS + 86_400_003, happened_ms=START_MS)
+    partition.step()
+    assert "anna" not in published(site)
+    send(site, "anna", START_MS + 86_400_004)
+    partition.step()
+    assert set(published(site)["anna"]) == {"t1"}
 
 
 def test_the_difference_goes_out_once_and_the_rest_goes_on(partition: Partition) -> None:
