@@ -189,7 +189,7 @@ def test_edited_rules_give_the_difference_once_and_go_on_from_there(pipeline: Pi
     rules = pipeline.rules()
     applied = pipeline.tagstream("apply", "--yes")
     assert applied.exit_code == 0, applied.output
-    assert "1 added: often_here" in applied.output and "in force in all" in applied.output
+    assert "2 added: any_service, often_here" in applied.output and "in force in all" in applied.output
     assert "are in force already" in pipeline.tagstream("apply").output
     until(lambda: all(records[-1].kind == "changeover" for records in pipeline.journal().values()))
     wanted = {p: pipeline.expected(rules, p, applied, None) for p, applied in pipeline.applied().items()}

@@ -20,7 +20,7 @@ def next_flip_ms(
         judge.read(record)
     judge.let_time_pass(at_ms)
     if customer_id not in judge.customers:
-        return None  # erased
+        return None  # they were erased
     judge.customers = {customer_id: judge.customers[customer_id]}
     while (due_ms := judge.customers[customer_id].due_ms) is not None and due_ms <= until_ms:
         known = len(judge.result.changes)
