@@ -150,6 +150,9 @@ class Desk:
         """Whether every request of its partition before it was handled. What was handled itself may come again."""
         partition, offset, turn = event.message.partition, event.message.offset, place.turn
         if turn.unclear(offset):
+            # whoever had the partition before may have acknowledged more since we asked where to begin
+            turn.next = max(turn.next, await asyncio.to_thread(self._requests.begin, partition))
+        if turn.unclear(offset):
             turn.there = await asyncio.to_thread(self._requests.first_from, partition, turn.next)
             if offset > turn.there:
                 _LOG.warning("control.request_came_too_soon", partition=partition, offset=offset, next=turn.next)
