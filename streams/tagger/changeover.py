@@ -80,7 +80,8 @@ class Changeover:
 
     def to_snapshot(self) -> list[Written]:
         """The new state, if a snapshot of it is wanted and it stands where the old one does."""
-        if not self.saved.wanted or self._behind:
+        # a step may have been taken up and not be applied yet
+        if not self.saved.wanted or self._behind or self.work.number != self._old.number:
             return []
         return [Written(self.work, self.stamp.offset + 1, self.saved, owner=self._old)]
 
