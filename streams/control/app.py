@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import faust
+import structlog
+from aiokafka.errors import IllegalStateError
 from aiokafka.partitioner import murmur2
 from faust.types import TP
 
@@ -25,6 +27,8 @@ from streams.definitions import Definitions
 from streams.settings import Settings
 
 __all__ = ["control_app"]
+
+_LOG = structlog.get_logger(__name__)
 
 COMMIT_EVERY_S: Final = 0.5
 """What was handled since is read again after a crash, and answered again."""
@@ -70,6 +74,7 @@ def control_app(
         clock,
         (lambda answer: answer.to_json()) if settings.output_format == "json" else (lambda answer: answer.to_avro()),
         lambda: _assigned(app, catalogue.REQUESTS.named(settings.kafka)),
+        lambda tp, offset: _read_again(app, tp, offset),
     )
     _connect(app, desk, plain(catalogue.REQUESTS))
     return app
@@ -133,3 +138,14 @@ def _connect(app: faust.App, desk: Desk, requests: Any) -> None:
 
 def _assigned(app: faust.App, topic: str) -> set[TP]:
     return {tp for tp in app.consumer.assignment() if tp.topic == topic}
+
+
+async def _read_again(app: faust.App, tp: TP, offset: int) -> None:
+    """Faust goes by the last record that it handed over: it drops whatever lies before it when that comes afterwards,
+    and takes what it skipped for acknowledged. Here it forgets both."""
+    consumer: Any = app.consumer
+    consumer._gap.pop(tp, None)
+    try:
+        await consumer.seek_wait({tp: offset})
+    except IllegalStateError:
+        _LOG.info("control.partition_gone", partition=tp.partition)

@@ -5,8 +5,8 @@ them the rows that remember the requests: so a remembered request has its comman
 only look at its last commands (`commands.py`) to know those that are not remembered. Answers come last, and are given
 again for every record that is read again.
 
-A partition's requests are taken in the order of their offsets, from what is committed on; what comes ahead of its turn
-is left over from before a rebalance and is dropped (`requests.py`).
+A partition's requests are taken in the order of their offsets, from what is committed on. What comes ahead of its turn
+is left over from before a rebalance (`requests.py`): it is dropped, and all from that turn on is read again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ class Desk:
         clock: Clock,
         encode: Callable[[Answer], bytes],
         assigned: Callable[[], set[TP]],
+        read_again: Callable[[TP, int], Awaitable[None]],
     ) -> None:
+        """`assigned` says which partitions of requests are ours; `read_again` hands a partition's requests to `take`
+        once more, from an offset on."""
         self._decider = decider
         self._memory = memory
         self._requests = requests
@@ -80,6 +83,7 @@ class Desk:
         self._clock = clock
         self._encode = encode
         self._assigned = assigned
+        self._read_again = read_again
         self._places: dict[int, _Place] = {}
         """By partition that we have looked at since we were given it."""
         self._waiting: asyncio.Queue[EventT[Any]] = asyncio.Queue(MOST_WAITING)
@@ -115,7 +119,7 @@ class Desk:
         assigned, places = self._assigned(), self._places
         events = [event for event in events if event.message.tp in assigned]
         await self._look_at_new({event.message.partition for event in events} - places.keys(), places)
-        events = [event for event in events if await self._is_its_turn(event, places[event.message.partition])]
+        events = await self._in_turn(events, places)
         past = _Past(self._memory, places)
         decisions = [(event, self._decide(event, past)) for event in events]
         commands = [(event.message.partition, d.command) for event, d in decisions if d.command is not None]
@@ -146,16 +150,28 @@ class Desk:
             missing = {i: command for i, command in found.items() if self._memory.get(partition, i) is None}
             places[partition] = _Place(missing, Turn(begin))
 
-    async def _is_its_turn(self, event: EventT[Any], place: _Place) -> bool:
+    async def _in_turn(self, events: Sequence[EventT[Any]], places: Mapping[int, _Place]) -> list[EventT[Any]]:
+        """Those whose turn it is. Where one came too soon, all from the first missing one on are read again."""
+        in_turn, too_soon = [], set()
+        for event in events:
+            if await self._is_its_turn(event, places[event.message.partition].turn):
+                in_turn.append(event)
+            else:
+                too_soon.add(event.message.tp)
+        for tp in too_soon:
+            turn = places[tp.partition].turn
+            _LOG.warning("control.requests_missing", partition=tp.partition, next=turn.next)
+            await self._read_again(tp, turn.next)
+        return in_turn
+
+    async def _is_its_turn(self, event: EventT[Any], turn: Turn) -> bool:
         """Whether every request of its partition before it was handled. What was handled itself may come again."""
-        partition, offset, turn = event.message.partition, event.message.offset, place.turn
+        partition, offset = event.message.partition, event.message.offset
         if turn.unclear(offset):
             # whoever had the partition before may have acknowledged more since we asked where to begin
             turn.next = max(turn.next, await asyncio.to_thread(self._requests.begin, partition))
         if turn.unclear(offset):
             turn.there = await asyncio.to_thread(self._requests.first_from, partition, turn.next)
-            if offset > turn.there:
-                _LOG.warning("control.request_came_too_soon", partition=partition, offset=offset, next=turn.next)
         return turn.take(offset)
 
     def _decide(self, event: EventT[Any], past: _Past) -> Decision:
