@@ -1,7 +1,8 @@
 """Other rules come into force in a partition that goes on working: beside the old state the new one is built.
 
 1. The new state follows the journal from the source events on, as far as these reach, while the old rules go on
-   deciding. What the old state has and the events do not say any more is carried over (processors/carry.py).
+   deciding. Where events or the journal's beginning are gone, what the old state knows better is carried over
+   (processors/carry.py).
 2. When it stands where the old one does, a snapshot of it is written. From its manifest on a crash goes on with the new
    rules; before that with the old ones, and all of this begins again.
 3. The partition stands still while the difference goes out (backfill.py). Then the new state takes the old one's place.
@@ -51,7 +52,7 @@ class Changeover:
         self.stands_still = False
         """The old work may not be stepped for now."""
         self.waits = False
-        """There is nothing to do until the snapshot is written further."""
+        """There is nothing to do until the old work has stepped, or the snapshot is written further."""
         self.saves = False
         """From here on a snapshot of the old state is of no use."""
         self._log = log
@@ -91,18 +92,18 @@ class Changeover:
         journal = TopicPartition(self._topics.journal, self.work.partition)
         entries = yield from read_journal(self._log, journal, max(self.stamp.offset, self.saved.offset))
         self._know_erased()
-        yield from begin_with_events(self._log, self.work, entries, self._old.offsets(), accept_loss=True)
+        is_exact = yield from begin_with_events(self._log, self.work, entries, self._old.offsets(), accept_loss=True)
         follower = Fold(self._log, self.work, compare=False)
         try:
             for _, record in entries:
                 if record.step > self.work.number or record.kind == "claim":
                     yield from follower.apply(record)
-            yield from self._catch_up(follower)
-            if any(source.lost_before for source in self.work.sources):
-                yield from self._carry_over()
+            if not is_exact:
+                yield from self._stand_still(follower)
+                yield from carry_over(self._old.engine, self.work.engine)
+                self.stands_still = False
             yield from self._save(follower)
-            yield from self._catch_up(follower)
-            self.stands_still = True
+            yield from self._stand_still(follower)
         finally:
             follower.close()
         found = self._differences()
@@ -121,11 +122,15 @@ class Changeover:
         while self._behind:
             yield from follower.apply(self._behind.popleft())
 
-    def _carry_over(self) -> Iterator[None]:
-        """What the events do not say any more."""
+    def _stand_still(self, follower: Fold) -> Iterator[None]:
+        """Where both works stand in the same place, and the old one has done all that was due: in the new one it is."""
+        yield from self._catch_up(follower)
+        while self._old.engine.due():
+            self.waits = True
+            yield
+            self.waits = False
+            yield from self._catch_up(follower)
         self.stands_still = True
-        yield from carry_over(self._old.engine, self.work.engine)
-        self.stands_still = False
 
     def _save(self, follower: Fold) -> Iterator[None]:
         """Until a snapshot of the new state is written."""

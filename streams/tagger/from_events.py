@@ -34,7 +34,7 @@ def begin_with_events(
     # journal ends
     first = (steps or manifests[-1:])[0]
     origin = (manifests or steps)[0]
-    is_cut = entries[0].offset > 0
+    is_cut = entries[0].offset > 0 and (not steps or first.step > 1)
     for source in work.sources:
         source.origin = _first_of(origin, source.place.topic, source.next)
         source.next = source.origin if is_cut else _first_of(first, source.place.topic, source.next)

@@ -49,7 +49,8 @@ def _read(source: Source, reader: PatientReader, end: int) -> None:
     """More of a source, up to `end`, if little is in hand."""
     if source.held >= READ_MOST or source.at_end:
         return
-    if source.fetch_from < end:
+    is_behind = source.fetch_from >= end
+    if not is_behind:
         try:
             messages = reader.read()
         except Silence:
@@ -57,4 +58,6 @@ def _read(source: Source, reader: PatientReader, end: int) -> None:
         wanted = [m for m in messages if (m.offset() or 0) < end]
         if wanted:
             source.add(wanted)
-    source.at_end = source.fetch_from >= end
+        # offsets just before `end` may be without a record, as those that a transaction's end takes up
+        is_behind = len(wanted) < len(messages) or source.fetch_from >= end
+    source.at_end = is_behind

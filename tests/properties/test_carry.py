@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import fields, is_dataclass, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,49 +12,15 @@ from processors.changes import ChangeWriter
 from processors.customers import id_in_row
 from processors.oracle.event import Command, Record
 from processors.partition import UNLIMITED, Partition
-from processors.rules.kept import kept
-from processors.rules.tree import RuleSet, Tag, TagRef
+from processors.rules.tree import RuleSet
 from schemas.records import Change
 from tests.oracle.generate import Knobs, SeededChoices, history, rule_set
+from tests.oracle.other_rules import alike, other_rules
 from tests.properties.engine_run import new_decoder, payload, source_of
 
 SCENARIOS = 40
 BLOCKS = 10
 KNOBS = Knobs(max_tags=6, max_events=80, customers=6, commands=True)
-
-
-def renamed(node: Any) -> Any:
-    """The same part of a rule, about other tags."""
-    if isinstance(node, TagRef):
-        return replace(node, tag="new_" + node.tag)
-    if isinstance(node, tuple):
-        return tuple(map(renamed, node))
-    if is_dataclass(node) and not isinstance(node, type):
-        return replace(node, **{f.name: renamed(getattr(node, f.name)) for f in fields(node) if f.init})
-    return node
-
-
-def other_rules(rules: RuleSet, more: RuleSet, rng: random.Random) -> RuleSet:
-    """Some tags of the one, and those of the other under new names; their zone and currency are the first one's."""
-    tags: list[Tag] = list(rules.tags)
-    while rng.random() < 0.5:
-        gone = rng.choice(tags) if tags else None
-        tags = [
-            t for t in tags if gone is not None and t is not gone and f'"{gone.id}"' not in repr(t).replace("'", '"')
-        ]
-    exclusive = [f"new_{tag.exclusive}" if tag.exclusive else None for tag in more.tags]
-    new = [
-        replace(renamed(tag), id=f"new_{tag.id}", exclusive=group)
-        for tag, group in zip(more.tags, exclusive, strict=True)
-    ]
-    return replace(rules, tags=tuple(sorted([*tags, *new], key=lambda t: t.id)), version="1" * 16)
-
-
-def alike(rules: RuleSet, others: RuleSet) -> set[str]:
-    """Tags that decide alike, and ask for such ones alone."""
-    found = kept(rules, others)
-    tags = enumerate(others.tags)
-    return {tag.id for i, tag in tags if found.old_tags[i] >= 0 and i not in found.asking.tolist()}
 
 
 def history_for(rules: RuleSet, others: RuleSet, rng: random.Random) -> list[Record]:

@@ -68,5 +68,6 @@ class Kind(StrEnum):
     NOT_KEPT = "kept state dropped"
     STRAY_IGNORED = "records of older epochs ignored"
     BACKFILLED = "change by a backfill"
+    UNTOUCHED = "change of a tag that stays while rules change"
     BACKFILL_DONE = "backfill done"
     CHANGEOVER = "rules changed while a partition runs"

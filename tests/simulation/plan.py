@@ -17,6 +17,7 @@ from processors.oracle.event import DAY_MS, HOUR_MS, Record
 from processors.rules.tree import RuleSet
 from streams.settings import Settings
 from tests.oracle.generate import Knobs, SeededChoices, history, rule_set
+from tests.oracle.other_rules import alike, other_rules, unsteady_tags
 from tests.simulation.kinds import Kind
 
 __all__ = ["Mode", "Plan", "draw"]
@@ -84,6 +85,13 @@ class Plan:
     @property
     def changes_rules(self) -> bool:
         return len(self.rule_sets) > 1
+
+    @property
+    def unchanged_tags(self) -> set[str]:
+        """Ids of the tags that decide alike in all rule sets, and by what is known of the customer alone."""
+        first, *others = self.rule_sets
+        steady = {tag.id for tag in first.tags} - unsteady_tags(first)
+        return steady.intersection(*(alike(first, other) for other in others))
 
     def settings(self) -> Settings:
         settings = Settings()
@@ -156,7 +164,7 @@ def draw(seed: int) -> Plan:
         misplaced_percent=misplaced_percent,
         follow_wall=follow_wall,
         snapshot_interval_s=rng.choice((0.1, 0.2, 0.4, 1_000.0)),
-        snapshots_kept=_snapshots_kept(rng, mode is Mode.BEFORE and not misplaced_percent, rule_sets),
+        snapshots_kept=rng.choice((1, 2, 2, 3, KEEP_ALL)),
         max_step_events=rng.choice((2, 5, 20, 50_000)),
         max_step_timers=rng.choice((1, 3, 50_000)),
         commit_interval_ms=rng.choice((1, 20, 50)),
@@ -171,11 +179,15 @@ def draw(seed: int) -> Plan:
 
 
 def _rules(rng: random.Random) -> tuple[RuleSet, ...]:
-    """Mostly one; where they change, also back to those before."""
-    numbers = [rng.randrange(RULE_SETS) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
-    if len(numbers) == 3 and rng.random() < 0.5:
-        numbers[2] = numbers[0]
-    return tuple(rules_of(number) for number in numbers)
+    """Mostly one; where they change, some tags are the same in all of them more often than not, and the third set is
+    the first again more often than not."""
+    drawn = [rules_of(rng.randrange(RULE_SETS)) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+    if rng.random() < 0.7:
+        others = [other_rules(drawn[0], more, rng) for more in drawn[1:]]
+        drawn[1:] = [replace(rules, version=f"{RULE_SETS + n:016x}") for n, rules in enumerate(others)]
+    if len(drawn) == 3 and rng.random() < 0.5:
+        drawn[2] = drawn[0]
+    return tuple(drawn)
 
 
 def _events(rng: random.Random, rules: RuleSet, knobs: Knobs) -> list[Record]:
@@ -184,14 +196,6 @@ def _events(rng: random.Random, rules: RuleSet, knobs: Knobs) -> list[Record]:
     while len(events) < 15:
         events = history(SeededChoices(rng), rules, knobs)
     return events
-
-
-def _snapshots_kept(rng: random.Random, strict: bool, rule_sets: tuple[RuleSet, ...]) -> int:
-    """Behind a cut journal only the order of arrival is known. Where that is not the order that was, and other rules
-    need it, all is kept."""
-    if len(rule_sets) > 1 and not strict:
-        return KEEP_ALL
-    return rng.choice((1, 2, 2, 3, KEEP_ALL))
 
 
 def _rates(rng: random.Random) -> dict[Kind, float]:
