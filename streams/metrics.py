@@ -377,7 +377,7 @@ def _start_at_zero() -> None:
         CHANGEOVERS.labels(changeover)
     for engine in ("same", "other"):
         DIGEST_MISMATCHES.labels(engine)
-    for result in ("written", "failed", "restored", "damaged", "other_format", "other_rules"):
+    for result in ("written", "failed", "restored", "damaged", "other_format", "other_rules", "journal_cut"):
         SNAPSHOTS.labels(result)
     for request in ("accepted", "refused", "repeated", "unreadable"):
         REQUESTS.labels(request)

@@ -35,6 +35,8 @@ from streams.tagger.work import Work
 __all__ = ["Changeover"]
 
 ROWS_PER_PIECE: Final = 500
+MOST_STEPS_WAITED: Final = 200
+"""Until all that is due is done. Tags that never come to rest always have something due."""
 
 
 class Changeover:
@@ -125,7 +127,8 @@ class Changeover:
     def _stand_still(self, follower: Fold) -> Iterator[None]:
         """Where both works stand in the same place, and the old one has done all that was due: in the new one it is."""
         yield from self._catch_up(follower)
-        while self._old.engine.due():
+        last_step = self._old.number + MOST_STEPS_WAITED
+        while self._old.engine.due() and self._old.number < last_step:
             self.waits = True
             yield
             self.waits = False

@@ -248,8 +248,9 @@ class Tagger:
 
     def _fetch(self) -> None:
         waiting = any(ready(r.work.sources) != [0] * len(r.work.sources) for r in self._running.values())
+        is_busy = self._recovering or (self._changing is not None and not self._changing.waits)
         with metrics.STEP_STAGE_SECONDS.labels("fetch").time():
-            fetched = self._log.fetch(FETCH_MOST, 0.0 if self._recovering or self._changing else self._wait_s(waiting))
+            fetched = self._log.fetch(FETCH_MOST, 0.0 if is_busy else self._wait_s(waiting))
         for place, messages in fetched.messages.items():
             source = self._source(place)
             if source is not None:

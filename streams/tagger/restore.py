@@ -33,11 +33,12 @@ def restore(log: Log, topics: Topics, work: Work, entries: Sequence[Entry]) -> G
     Yields between bounded pieces. What is damaged or of another kind is passed over, with a metric and a warning.
     Raises StateError TS-S109 if it knows erased ids by another key.
     """
+    journal_begins = log.extent(TopicPartition(topics.journal, work.partition))[0]
     for entry in reversed(entries):
         manifest = entry.record.manifest
         if manifest is None:
             continue
-        reason = _unusable(work, entry.record, manifest)
+        reason = _unusable(work, entry.record, manifest, journal_begins)
         memory = None
         if reason is None:
             memory = yield from _memory(log, TopicPartition(topics.snapshots, work.partition), entry.record, manifest)
@@ -55,8 +56,11 @@ def restore(log: Log, topics: Topics, work: Work, entries: Sequence[Entry]) -> G
     return None
 
 
-def _unusable(work: Work, record: JournalRecord, manifest: Manifest) -> str | None:
-    """Why the words would mean something else here, if they would."""
+def _unusable(work: Work, record: JournalRecord, manifest: Manifest, journal_begins: int) -> str | None:
+    """Why the words would mean something else here, or would not be all, if so."""
+    if manifest.journal_next < journal_begins:
+        # the steps behind it are gone: the record stands further on, and its chunks are deleted after the journal
+        return "journal_cut"
     if (manifest.format, record.engine_version) != (FORMAT, ENGINE_VERSION):
         return "other_format"
     if (record.rule_version, manifest.program) != (work.rule_set.version, work.engine.program_hash):

@@ -153,7 +153,8 @@ class Snapshots:
             # nothing but the snapshot is lost; the next one comes after the interval, or at once if this was so urgent
             _LOG.warning("snapshot.not_written", partition=copy.work.partition, error=str(error))
             metrics.SNAPSHOTS.labels("failed").inc()
-            copy.saved.since_s, copy.saved.wanted = self._clock.monotonic_s(), copy.wanted
+            # another may have been asked for meanwhile
+            copy.saved.since_s, copy.saved.wanted = self._clock.monotonic_s(), copy.saved.wanted or copy.wanted
             self._copy = None
             return
         if copy.sent and not copy.sendings:

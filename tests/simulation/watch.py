@@ -26,7 +26,11 @@ TOLD: Final = {
     "changeover.done": Kind.CHANGEOVER,
 }
 """What the product's own log says of where it was led."""
-PASSED_OVER: Final = {"damaged": Kind.PASSED_OVER_DAMAGED, "other_rules": Kind.PASSED_OVER_OTHER_RULES}
+PASSED_OVER: Final = {
+    "damaged": Kind.PASSED_OVER_DAMAGED,
+    "other_rules": Kind.PASSED_OVER_OTHER_RULES,
+    "journal_cut": Kind.PASSED_OVER_JOURNAL_CUT,
+}
 
 IN_BACKFILL: Final = 6.0
 
