@@ -62,7 +62,6 @@ class Kind(StrEnum):
     RESTORED = "state taken from a snapshot"
     PASSED_OVER_DAMAGED = "damaged snapshot passed over"
     PASSED_OVER_OTHER_RULES = "snapshot of other rules passed over"
-    PASSED_OVER_JOURNAL_CUT = "snapshot without the steps behind it passed over"
     JOURNAL_CUT = "journal cut"
     REBUILT = "state made of the events"
     KEPT = "kept state taken up"

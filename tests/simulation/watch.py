@@ -26,11 +26,7 @@ TOLD: Final = {
     "changeover.done": Kind.CHANGEOVER,
 }
 """What the product's own log says of where it was led."""
-PASSED_OVER: Final = {
-    "damaged": Kind.PASSED_OVER_DAMAGED,
-    "other_rules": Kind.PASSED_OVER_OTHER_RULES,
-    "journal_cut": Kind.PASSED_OVER_JOURNAL_CUT,
-}
+PASSED_OVER: Final = {"damaged": Kind.PASSED_OVER_DAMAGED, "other_rules": Kind.PASSED_OVER_OTHER_RULES}
 
 IN_BACKFILL: Final = 6.0
 
@@ -44,7 +40,7 @@ def watching(trace: Trace) -> Iterator[None]:
         trace.note("", f"{name} {dict(event)}")
         if name in TOLD:
             trace.count(TOLD[name])
-        elif name == "snapshot.passed_over":
+        elif name == "snapshot.passed_over" and event["reason"] in PASSED_OVER:
             trace.count(PASSED_OVER[event["reason"]])
         raise structlog.DropEvent
 

@@ -119,6 +119,28 @@ def test_a_damaged_snapshot_is_passed_over_for_the_one_before(site: Installation
     assert [m.first for m in again.manifests] == [m.manifest.first for m in manifests(site)[:1] if m.manifest]
 
 
+def test_a_snapshot_is_not_used_if_the_journal_is_cut_behind_it(site: Installation) -> None:
+    """Its record stands behind later steps, for it was written while these were made; its chunks are deleted last."""
+    work, saved = taken(site, RECENT).work, Saved(0.0, wanted=True)
+    send(site, "c1", START_MS)
+    slow = Snapshots(site.log, TOPICS, ManualClock(), 1e9, 1)
+    written = Written(work, step(site, work).offset + 1, saved)
+    slow.turn([written])  # first its room
+    while not slow.busy:
+        slow.turn([written])
+    send(site, "c2", START_MS + MINUTE_MS)
+    stamp = step(site, work)
+    while slow.busy:
+        slow.turn([written])
+    chunks = site.records(SNAPSHOTS)
+    snapshot(site, work, stamp.offset + 1, saved, kept=1)
+    assert [r.kind for r in journal(site)] == ["snapshot", "snapshot"]
+    site.partition(SNAPSHOTS).keep(sorted({*chunks, *site.records(SNAPSHOTS)}, key=lambda r: r.at_offset))
+    site.partition(SNAPSHOTS).start = 0
+    damage(site, 1)
+    assert same(taken(site, RECENT).work, work)
+
+
 def lose_a_chunk(site: Installation) -> None:
     site.partition(SNAPSHOTS).keep(site.records(SNAPSHOTS)[1:])
 
