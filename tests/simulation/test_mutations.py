@@ -37,7 +37,7 @@ from tests.simulation.kinds import Kind
 from tests.simulation.memory_log import MemoryLog
 from tests.simulation.transactions import ProducerId
 
-SEEDS: Final = range(150)
+SEEDS: Final = range(400)
 """Most are found among the first twenty."""
 
 Mutate = Callable[[pytest.MonkeyPatch], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.unit.streams.tagger.taking import (
     BROWSE,
     COMMANDS,
     CURRENT,
+    JOURNAL,
     MINUTE_MS,
     START_MS,
     TOPICS,
@@ -29,6 +30,7 @@ from tests.unit.streams.tagger.taking import (
     lose,
     rules,
     send,
+    snapshot,
     step,
     taken,
 )
@@ -47,10 +49,11 @@ class Partition:
     stamp: Stamp
     snapshots: Snapshots
     changing: Changeover | None = None
+    saved: Saved = field(default_factory=lambda: Saved(0.0))
 
     def change(self, rule_set: RuleSet) -> None:
         self.changing = Changeover(
-            self.site.log, TOPICS, self.work, compiled(rule_set), stamp=self.stamp, saved=Saved(0.0), now_ms=START_MS
+            self.site.log, TOPICS, self.work, compiled(rule_set), stamp=self.stamp, saved=self.saved, now_ms=START_MS
         )
 
     def step(self, clock_ms: int = 0) -> None:
@@ -207,3 +210,26 @@ def test_after_a_crash_behind_the_manifest_the_new_rules_go_on_with_what_was_car
     assert behind(site, told) == {("anna", "t1", "entered", "backfill"), ("anna", "t2", "entered", "backfill")}
     assert (journal(site)[-1].note or "").startswith(DONE)
     assert_numbered(site)
+
+
+def test_behind_a_cut_journal_an_unchanged_tag_keeps_what_it_knows_of_the_order_that_was(site: Installation) -> None:
+    """An event that came late to its topic's end was applied at the clock; by its arrival its dwell would be over."""
+    waits = tuple(replace(tag, dwell_ms=5 * MINUTE_MS) for tag in rules("count(browse, ever) >= 1").tags)
+    both = rules("count(browse, ever) >= 1", "count(browse, 30d) >= 1").tags
+    old, new = replace(OLD, tags=waits), replace(NEW, tags=(*waits, both[1]))
+    work = taken(site, old).work
+    step(site, work, START_MS + 10 * MINUTE_MS)
+    send(site, "anna", START_MS + MINUTE_MS)
+    step(site, work, START_MS + 11 * MINUTE_MS)
+    stamp = step(site, work, START_MS + 12 * MINUTE_MS)
+    partition = Partition(site, work, stamp, Snapshots(site.log, TOPICS, ManualClock(), 1e9, 2))
+    snapshot(site, work, stamp.offset + 1, partition.saved)
+    lose(site, JOURNAL, stamp.offset)
+    partition.change(new)
+    assert partition.finish()
+    assert {(c.tag, c.origin) for c in changes(site)} == {(both[1].id, "backfill")}
+    partition.step(START_MS + 16 * MINUTE_MS)
+    last = changes(site)[-1]
+    assert (last.tag, last.op, last.effective_at, last.origin) == (
+        waits[0].id, "entered", START_MS + 15 * MINUTE_MS, "timer"
+    )  # fmt: skip
