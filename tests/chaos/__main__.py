@@ -2,7 +2,7 @@
 
     python -m tests.chaos                           all kinds of faults for ten minutes, 20,000 events a second
     python -m tests.chaos --seed 7 --seconds 3600
-    python -m tests.chaos --short                   each kind once, at a rate that a busy machine carries too
+    python -m tests.chaos --short                   one of each sort, at a rate that a busy machine carries too
 
 Ends with exit code 1 if anything differs, took too long, or was not done. What this machine cannot do is said.
 """
@@ -23,7 +23,6 @@ from typing import Any, Final
 import redis
 
 from benchmarks.stand import ROOT, Stand, forget_settings
-from processors.rules.load import load_rules
 from schemas.errors import ConfigError, TagstreamError
 from streams.local import jars
 from streams.local.child import Child
@@ -31,19 +30,18 @@ from streams.local.kafka import LocalKafka
 from streams.local.ports import HOST
 from streams.local.redis import LocalRedis, find_server
 from streams.local.run_directory import new_run_directory
-from streams.rules_dir import read_rules_dir
 from tests.chaos import network
 from tests.chaos.director import Fired, direct, wait_until_mended
 from tests.chaos.faults.kinds import KINDS, Kind
 from tests.chaos.fleet import Fleet, Name
 from tests.chaos.report import faults_table, good, invariants_table
+from tests.chaos.rule_sets import NAMES, put_into, rules_of
 from tests.chaos.scene import ENDS_WITHIN_S, SESSION_S, Scene
 from tests.chaos.verifier.difference import Findings
 from tests.chaos.verifier.judge import Verdict
 from tests.chaos.verifier.verify import verify
 from tests.chaos.watch import Watch
 
-RULES: Final = Path(__file__).with_name("rules")
 MEMBERS: Final[tuple[tuple[Name, str], ...]] = (
     ("tagger", "tagger-a"),
     ("tagger", "tagger-b"),
@@ -72,6 +70,8 @@ class Shape:
     judged: int
     broker_away_most_s: float
     patience: float
+    short: bool = False
+    """Only one kind of each sort."""
 
     def settings(self, redis_url: str) -> dict[str, str]:
         """Of all roles."""
@@ -100,6 +100,7 @@ SHORT: Final[dict[str, Any]] = {
     "judged": 100,
     "broker_away_most_s": 6.0,
     "patience": 3.0,
+    "short": True,
 }
 
 
@@ -121,14 +122,15 @@ def main() -> int:
     network.enter()
     reason = network.why_not()
     forget_settings()
-    skipped = tuple(kind for kind in KINDS if kind.needs_network and reason is not None)
+    kinds = [kind for kind in KINDS if kind.is_short or not shape.short]
+    skipped = tuple(kind for kind in kinds if kind.needs_network and reason is not None)
     for kind in skipped:
         say(f"SKIPPED: {kind.name}: {reason}")
     say(f"seed {shape.seed}, {shape.rate:,} records a second of {shape.customers:,} customers")
-    wanted = tuple(kind for kind in KINDS if kind not in skipped)
+    wanted = tuple(kind for kind in kinds if kind not in skipped)
     run_dir = new_run_directory()
     fired, verdict = _run(shape, run_dir, wanted, HOST if reason else network.SERVERS)
-    for line in (*faults_table(fired, skipped, verdict.findings), "", *invariants_table(verdict.findings)):
+    for line in (*faults_table(fired, wanted, skipped, verdict.findings), "", *invariants_table(verdict.findings)):
         print(line)
     if good(fired, wanted, verdict.findings):
         shutil.rmtree(run_dir)
@@ -139,7 +141,7 @@ def main() -> int:
 
 def _shape() -> Shape:
     parser = argparse.ArgumentParser(description="Breaks everything on purpose, under load, and then compares.")
-    parser.add_argument("--short", action="store_true", help="each kind once, at a lower rate, with more patience")
+    parser.add_argument("--short", action="store_true", help="one kind of each sort, at a lower rate")
     parser.add_argument("--seconds", type=float, help="of faults; the first round is finished even if it takes longer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=int, help="records a second")
@@ -153,10 +155,11 @@ def _shape() -> Shape:
 def _run(shape: Shape, run_dir: Path, kinds: tuple[Kind, ...], host: str) -> tuple[list[Fired], Verdict]:
     """The whole of a run. All processes have ended when it returns, or raises."""
     with ExitStack() as stack:
+        rules = list(put_into(run_dir / "rules").values())
         kafka = stack.enter_context(LocalKafka(run_dir, say=say, host=host))
         server = stack.enter_context(LocalRedis(run_dir, say=say, host=host))
         client = stack.enter_context(redis.Redis.from_url(server.url, decode_responses=True))
-        stand = stack.enter_context(Stand(kafka.bootstrap, "chaos", run_dir, RULES))
+        stand = stack.enter_context(Stand(kafka.bootstrap, "chaos", run_dir, rules[0]))
         stand.create_topics("LogAppendTime")
         caged = frozenset() if host == HOST else CAGED
         fleet = Fleet(stand, shape.settings(server.url), caged)
@@ -164,7 +167,7 @@ def _run(shape: Shape, run_dir: Path, kinds: tuple[Kind, ...], host: str) -> tup
         findings = Findings()
         scene = Scene(
             kafka, server, client, fleet, watch, random.Random(shape.seed), findings, shape.patience,
-            shape.broker_away_most_s,
+            shape.broker_away_most_s, rules,
         )  # fmt: skip
         stack.enter_context(closing(scene))
         for kind, name in MEMBERS:
@@ -177,8 +180,8 @@ def _run(shape: Shape, run_dir: Path, kinds: tuple[Kind, ...], host: str) -> tup
         watch.close()
         for name, count in sorted((scene.hits + fleet.ended).items()):
             say(f"{name}: {count}")
-        rules = load_rules(read_rules_dir(RULES), time_zone="UTC", default_currency="CNY")
-        verdict = verify(stand.kafka, client, watch.journal, rules, shape.judged, shape.seed, findings, say)
+        rule_sets = [rules_of(name) for name in NAMES]
+        verdict = verify(stand.kafka, client, watch.journal, rule_sets, shape.judged, shape.seed, findings, say)
         say(
             f"{verdict.records:,} records, {verdict.changes:,} changes of {verdict.customers:,} customers, "
             f"{verdict.judged} of them judged by the oracle, {verdict.claims} claims of partitions, "

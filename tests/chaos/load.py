@@ -12,11 +12,12 @@ import threading
 import time
 from typing import Any, Final
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.outcomes import Outcome
 from streams.clock import SystemClock
 from streams.settings import KafkaSettings
+from tests.chaos.goners import Goners
 from tests.chaos.mix import EXPECTED, Mix, Sent
 
 __all__ = ["main"]
@@ -34,8 +35,9 @@ DELIVERED_WITHIN_MS: Final = 300_000
 class Sender:
     """Counts what the broker has acknowledged."""
 
-    def __init__(self, kafka: KafkaSettings, mix: Mix) -> None:
+    def __init__(self, kafka: KafkaSettings, mix: Mix, goners: Goners) -> None:
         self._mix = mix
+        self._goners = goners
         self._kafka = kafka
         self._producer = Producer(
             {
@@ -61,9 +63,13 @@ class Sender:
         due_s, per_slice = time.monotonic(), max(1, rate * SLICE_MS // 1000)
         while not over.is_set():
             if len(self._producer) < MOST_WAITING:
-                for sent in self._mix.at(clock.wall_ms(), per_slice):
+                now_ms = clock.wall_ms()
+                for sent in self._mix.at(now_ms, per_slice):
                     self._put(sent)
-                self.made += per_slice
+                goners = self._goners.at(now_ms)
+                for sent in goners:
+                    self._put(sent, on_delivery=self._delivered)
+                self.made += per_slice + len(goners)
             self._producer.poll(0)
             due_s = max(due_s + SLICE_MS / 1000, time.monotonic() - BEHIND_MOST_S)
             over.wait(max(0.0, due_s - time.monotonic()))
@@ -72,8 +78,14 @@ class Sender:
         """Returns how many the broker never acknowledged."""
         return self._producer.flush(DELIVERED_WITHIN_MS / 1000)
 
-    def _put(self, sent: Sent) -> None:
-        given: dict[str, Any] = {} if sent.partition < 0 else {"partition": sent.partition}
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        key = message.key()
+        if error is None and isinstance(key, bytes):
+            self._goners.acknowledged(key.decode(), SystemClock().wall_ms())
+
+    def _put(self, sent: Sent, **given: Any) -> None:
+        if sent.partition >= 0:
+            given["partition"] = sent.partition
         if sent.expected in self._headers:
             given["headers"] = self._headers[sent.expected]
         self._producer.produce(sent.topic.named(self._kafka), sent.value, sent.key, **given)
@@ -91,7 +103,7 @@ def main() -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     kafka = KafkaSettings(bootstrap=given.bootstrap, topic_prefix=given.prefix, partitions=given.partitions)
-    sender = Sender(kafka, Mix(given.customers, given.partitions, given.seed))
+    sender = Sender(kafka, Mix(given.customers, given.partitions, given.seed), Goners(given.seed))
     began_s = time.monotonic()
     sender.run(given.rate, over)
     made_s = time.monotonic() - began_s

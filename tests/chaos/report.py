@@ -22,11 +22,13 @@ def blamed(fired: Sequence[Fired], findings: Findings) -> Counter[str]:
     return Counter(fired[place - 1].kind.name for place in places if place)
 
 
-def faults_table(fired: Sequence[Fired], skipped: Sequence[Kind], findings: Findings) -> list[str]:
-    """Times fired, recovery, differences."""
+def faults_table(
+    fired: Sequence[Fired], wanted: Sequence[Kind], skipped: Sequence[Kind], findings: Findings
+) -> list[str]:
+    """Times fired, recovery, differences, of the kinds that were wanted and of those that could not be done."""
     differences = blamed(fired, findings)
     lines = [f"{'fault':40}{'times':>6}{'median s':>10}{'max s':>8}{'bound s':>9}{'differences':>13}"]
-    for kind in KINDS:
+    for kind in (each for each in KINDS if each in wanted or each in skipped):
         mine = [each for each in fired if each.kind == kind]
         took = [each.mended_s for each in mine if each.mended_s is not None]
         if kind in skipped:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import redis
@@ -59,6 +60,8 @@ class Scene:
     """What the promised times are multiplied by: more than 1 on a machine that has other work."""
     broker_away_most_s: float
     """How long the broker is held at most."""
+    rules: list[Path]
+    """Directories; those of the first one are in force."""
     hits: Counter[str] = field(default_factory=Counter)
     """How often a fault met what it was aimed at."""
 
@@ -125,6 +128,11 @@ class Scene:
     def hit(self, what: str) -> None:
         """A fault has met what it was aimed at."""
         self.hits[what] += 1
+
+    def other_rules(self) -> Path:
+        """The directory of those that come in force now."""
+        self.rules.append(self.rules.pop(0))
+        return self.rules[0]
 
     # ------------------------------------------------------------------------------------------------- servers
 

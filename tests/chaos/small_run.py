@@ -7,17 +7,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from processors.oracle.event import Event, Record
-from processors.rules.load import load_rules
 from processors.rules.tree import RuleSet
 from schemas.outcomes import Outcome
 from schemas.records import Change, Current, DeadCount, JournalRecord, SourceRange, TagValue
 from streams import topics
 from streams.redis_layout import text_of
-from streams.rules_dir import read_rules_dir
+from tests.chaos.rule_sets import rules_of
 from tests.chaos.verifier.journal import SOURCES, Entry, Steps
 from tests.chaos.verifier.judge import Left, Stamped
 from tests.chaos.verifier.sources import Kept, SourceLog
@@ -36,8 +34,7 @@ END_MS: Final = START_MS + 600_000
 
 
 def rules() -> RuleSet:
-    files = read_rules_dir(Path(__file__).with_name("rules"))
-    return load_rules(files, time_zone="UTC", default_currency="CNY")
+    return rules_of("first")
 
 
 def events() -> list[tuple[Event, Outcome]]:
@@ -108,7 +105,7 @@ def left_by(
             epoch=0,
             seq=c.seq,
             clock=END_MS,
-            rule_version="v",
+            rule_version=rules().version,
             tags=tuple(TagValue(tag, value) for tag, value in held.items()),
         )
     return Left(
@@ -119,6 +116,7 @@ def left_by(
         dead=dead,
         changes=[Stamped(0, START_MS + c.seq, c) for c in changes],
         current=list(current.values()),
+        gone=set(),
         hashes={
             customer: {"_seq": str(c.seq), "_epoch": "0", "_part": "0"}
             | {each.tag: text_of(each.value) for each in c.tags}
@@ -141,7 +139,7 @@ def _step(
         ),
         clock_before=clocks[step - 1],
         clock_after=clocks[step],
-        rule_version="v",
+        rule_version=rules().version,
         engine_version=1,
         timers_fired=0,
         outcomes=tuple(outcomes[outcome] for outcome in Outcome),

@@ -24,7 +24,7 @@ def right() -> Left:
 
 def found(left: Left) -> Findings:
     findings = Findings()
-    judge(left, rules(), 10, random.Random(1), findings)
+    judge(left, [rules()], 10, random.Random(1), findings)
     return findings
 
 

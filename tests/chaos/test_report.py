@@ -47,14 +47,14 @@ def test_a_difference_is_told_beside_the_fault_before_it() -> None:
     findings.note("I2", "after the second", 2_500)
     findings.note("I4", "after the second, too", 2_000)
     findings.note("I3", "seen at the end", None)
-    lines = faults_table(ONCE, [], findings)[1:]
+    lines = faults_table(ONCE, KINDS, [], findings)[1:]
     assert [int(line.split()[-1]) for line in lines] == [0, 2] + [0] * (len(KINDS) - 2)
     assert lines[1].startswith(KINDS[1].name)
 
 
 def test_recovery_is_told_by_median_and_most_and_a_kind_left_out_is_said_to_be() -> None:
     more = [Fired(KINDS[0], 90_000, 0.1, 7.0), Fired(KINDS[0], 95_000, 0.1, None), Fired(KINDS[0], 99_000, 0.1, 3.0)]
-    lines = faults_table(ONCE + more, [KINDS[2]], all_compared())
+    lines = faults_table(ONCE + more, KINDS, [KINDS[2]], all_compared())
     assert lines[1].split()[-5:] == ["4", "3.0", "7.0", "30", "0"]
     assert lines[3].endswith("SKIPPED")
 

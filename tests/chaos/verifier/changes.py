@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from schemas.records import Change, Current, Value
@@ -75,8 +75,8 @@ class Changes:
             self.findings.compare("I2", got == wanted, f"partition {partition}: {got} is the last change of {wanted}")
 
 
-def check_current(changes: Changes, values: Iterable[Current]) -> None:
-    """`values`: of each customer in `tags.current` the last one."""
+def check_current(changes: Changes, values: Iterable[Current], gone: Set[str]) -> None:
+    """`values`: of each customer in `tags.current` the last one; `gone`: of whom the last one is a tombstone."""
     seen = set()
     for current in values:
         customer = current.customer_id
@@ -86,13 +86,19 @@ def check_current(changes: Changes, values: Iterable[Current]) -> None:
         same = got == holder.tags and current.seq == holder.seq
         text = "" if same else f"{customer} in tags.current: {got} by {current.seq}, not {holder.tags} by {holder.seq}"
         changes.findings.compare("I3", same, text)
-    for customer in changes.holders.keys() - seen:
+    for customer in gone:
+        holder = changes.holders.get(customer)
+        is_empty = holder is None or not holder.tags
+        changes.findings.compare("I3", is_empty, f"{customer} is gone from tags.current, but not their tags")
+    for customer in changes.holders.keys() - seen - gone:
         changes.findings.note("I3", f"{customer} is not in tags.current")
 
 
-def check_redis(changes: Changes, hashes: Mapping[str, Mapping[str, str]]) -> None:
-    """`hashes`: by customer the fields in Redis."""
-    for customer in sorted(changes.holders.keys() | hashes.keys()):
+def check_redis(changes: Changes, hashes: Mapping[str, Mapping[str, str]], gone: Set[str]) -> None:
+    """`hashes`: by customer the fields in Redis; of who is `gone` there is nothing."""
+    for customer in sorted(gone & hashes.keys()):
+        changes.findings.note("I3", f"{customer} is gone, but in Redis: {dict(hashes[customer])}")
+    for customer in sorted((changes.holders.keys() | hashes.keys()) - gone):
         got = hashes.get(customer, {})
         tags = {name: value for name, value in got.items() if not name.startswith(META_PREFIX)}
         holder = changes.holders.get(customer)

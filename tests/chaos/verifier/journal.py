@@ -30,7 +30,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Steps:
-    """Those of one partition's steps that count, in order: none that an older owner wrote behind a newer claim."""
+    """Those of one partition's steps and changeovers that count, in order: none of an older owner behind a claim."""
 
     partition: int
     entries: list[Entry] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Steps:
                 steps.claims += 1
             elif record.epoch != epoch:
                 steps.zombies += 1
-            elif record.kind == "step":
+            elif record.kind in ("step", "changeover"):
                 steps.entries.append(entry)
         ends = [[source.next for source in entry.record.sources] for entry in steps.entries]
         steps.ends = np.array(ends, np.int64).reshape(-1, len(SOURCES)).T
@@ -64,6 +64,11 @@ class Steps:
     @property
     def last_seq(self) -> int:
         return self.entries[-1].record.last_seq if self.entries else 0
+
+    @property
+    def versions(self) -> list[str]:
+        """Of the rules, by which the partition has worked, in the order in which it began to; each once."""
+        return list(dict.fromkeys(entry.record.rule_version for entry in reversed(self.entries)))[::-1]
 
     @property
     def clock_ms(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,6 +51,8 @@ class Left:
     """Those of a partition in order of offset."""
     current: Iterable[Current]
     """The last one of each customer."""
+    gone: Set[str]
+    """Of whom the last one is a tombstone."""
     hashes: Mapping[str, Mapping[str, str]]
     """By customer the fields in Redis."""
 
@@ -71,8 +73,10 @@ class Verdict:
     zombies: int
 
 
-def judge(left: Left, rule_set: RuleSet, most_judged: int, chance: random.Random, findings: Findings) -> Verdict:
-    """Compare all of it. What differs is added to `findings`."""
+def judge(
+    left: Left, rule_sets: Sequence[RuleSet], most_judged: int, chance: random.Random, findings: Findings
+) -> Verdict:
+    """Compare all of it. What differs is added to `findings`. `rule_sets`: all that were in force."""
     for partition, steps in left.steps.items():
         steps.check(left.prefix, findings)
         check_outcomes(steps, [log for log in left.logs if log.partition == partition], findings)
@@ -84,9 +88,9 @@ def judge(left: Left, rule_set: RuleSet, most_judged: int, chance: random.Random
         if change.customer_id in left.kept:
             of_sample[change.customer_id].append(change)
     changes.check_complete({p: steps.last_seq for p, steps in left.steps.items()})
-    check_current(changes, left.current)
-    check_redis(changes, left.hashes)
-    sample = Sample(rule_set, left.steps, left.kept, of_sample)
+    check_current(changes, left.current, left.gone)
+    check_redis(changes, left.hashes, left.gone)
+    sample = Sample({each.version: each for each in rule_sets}, left.steps, left.kept, of_sample)
     sample.judge(findings, most_judged, chance)
     return Verdict(
         findings,

@@ -21,10 +21,12 @@ from schemas.outcomes import Outcome
 from schemas.records import Change
 from schemas.registry import SCHEMAS
 from streams import topics
+from tests.chaos.goners import GONE
 from tests.chaos.verifier.difference import Findings
 from tests.chaos.verifier.journal import SOURCES, Steps
 from tests.chaos.verifier.sources import Kept
 from tests.oracle.difference import diff
+from tests.oracle.other_rules import alike
 from tests.properties.engine_run import seen_of
 
 __all__ = ["MOST_RECORDS", "Sample"]
@@ -40,7 +42,8 @@ TYPE_OF_TOPIC: Final = {topic.name: event_type for event_type, topic in topics.E
 class Sample:
     """All that is known of the customers of the sample."""
 
-    rule_set: RuleSet
+    rule_sets: Mapping[str, RuleSet]
+    """All that were in force, by version."""
     steps: Mapping[int, Steps]
     """By partition."""
     kept: Mapping[str, Sequence[Kept]]
@@ -51,14 +54,18 @@ class Sample:
     """Customers."""
 
     def judge(self, findings: Findings, most: int, chance: random.Random) -> None:
-        """Compare up to `most` customers of them, drawn by `chance`."""
+        """Compare up to `most` customers of them, drawn by `chance`, a quarter of those who were to be forgotten."""
         customers = sorted(c for c, kept in self.kept.items() if len(kept) <= MOST_RECORDS)
-        clauses = clauses_of(self.rule_set)
-        for customer in chance.sample(customers, min(most, len(customers))):
+        gone = [customer for customer in customers if customer.startswith(GONE)]
+        others = [customer for customer in customers if not customer.startswith(GONE)]
+        drawn = chance.sample(gone, min(most // 4, len(gone)))
+        drawn += chance.sample(others, min(most - len(drawn), len(others)))
+        clauses = {version: clauses_of(rule_set) for version, rule_set in self.rule_sets.items()}
+        for customer in drawn:
             self._judge_one(customer, clauses, findings)
             self.judged += 1
 
-    def _judge_one(self, customer: str, clauses: list[Clause], findings: Findings) -> None:
+    def _judge_one(self, customer: str, clauses: Mapping[str, list[Clause]], findings: Findings) -> None:
         homes = {kept.partition for kept in self.kept[customer] if kept.expected is not Outcome.REKEYED}
         changes = self.changes.get(customer, [])
         if len(homes) > 1:
@@ -69,12 +76,18 @@ class Sample:
             return
         (home,) = homes
         events = self._events(customer, home)
-        wanted = oracle.run(self.rule_set, events, self.steps[home].clock_ms)
-        got = _told(changes, clauses, wanted.outcomes)
-        expected = Counter(
-            kept.expected for kept in self.kept[customer] if kept.expected in (Outcome.DUPLICATE, Outcome.LATE)
-        )
-        got.outcomes |= {outcome: expected[outcome] for outcome in (Outcome.DUPLICATE, Outcome.LATE)}
+        versions = [self.rule_sets[version] for version in self.steps[home].versions]
+        wanted = oracle.run(versions[-1], events, self.steps[home].clock_ms)
+        # what the rules' change has made of a tag is judged by what it comes to
+        same = set.intersection({tag.id for tag in versions[-1].tags}, *(alike(versions[-1], v) for v in versions[:-1]))
+        pairs = [(c, why) for c, why in zip(wanted.changes, wanted.reasons, strict=True) if c.tag in same]
+        wanted.changes, wanted.reasons = [c for c, _ in pairs], [why for _, why in pairs]
+        got = _told([c for c in changes if c.tag in same], clauses, wanted.outcomes)
+        if held := _after(changes):
+            got.tags[customer] = held
+        told = (Outcome.DUPLICATE, Outcome.LATE, Outcome.ERASED)
+        expected = Counter(kept.expected for kept in self.kept[customer])
+        got.outcomes |= {outcome: expected[outcome] for outcome in told}
         findings.compared["I1"] += len(changes)
         if (difference := diff(wanted, got, events)) is not None:
             findings.note("I1", difference, changes[-1].emitted_at if changes else None)
@@ -108,26 +121,21 @@ def _record(kept: Kept, arrival_ms: int) -> Record:
 
 
 def _command(told: records.Command, arrival_ms: int) -> Command:
-    assert told.kind != "erase" and told.tag is not None
-    return Command(told.command_id, told.customer_id, arrival_ms, told.kind, told.tag, told.value, told.until)
+    return Command(told.command_id, told.customer_id, arrival_ms, told.kind, told.tag or "", told.value, told.until)
 
 
-def _told(changes: Sequence[Change], clauses: list[Clause], outcomes: Mapping[Outcome, int]) -> Result:
+def _told(changes: Sequence[Change], clauses: Mapping[str, list[Clause]], outcomes: Mapping[Outcome, int]) -> Result:
     """Published changes in the oracle's words. `outcomes`: taken over."""
-    told = Result(
+    return Result(
         [
-            OracleChange(  # backfills and erasures, which the oracle does not have, would show as differences
+            OracleChange(  # a backfill, which the oracle does not have, would show as a difference
                 *(c.customer_id, c.tag, c.op, c.before, c.after, c.effective_at, c.origin, *split_cause(c.cause))  # type: ignore[arg-type]
             )
             for c in changes
         ],
         dict(outcomes),
-        reasons=[tuple(seen_of(clauses, each) for each in c.evidence) for c in changes],
+        reasons=[tuple(seen_of(clauses[c.rule_version], each) for each in c.evidence) for c in changes],
     )
-    held: dict[str, oracle.TagValue] = _after(changes)
-    if held:
-        told.tags[changes[0].customer_id] = held
-    return told
 
 
 def _after(changes: Iterable[Change]) -> dict[str, oracle.TagValue]:

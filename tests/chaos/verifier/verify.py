@@ -23,6 +23,7 @@ from schemas.registry import SCHEMAS
 from streams import topics
 from streams.local.server import Say
 from streams.settings import KafkaSettings
+from tests.chaos.goners import GONE
 from tests.chaos.mix import EXPECTED
 from tests.chaos.verifier.difference import Findings
 from tests.chaos.verifier.journal import SOURCES, Entry, Steps
@@ -33,14 +34,15 @@ from tests.chaos.verifier.sources import DeadPlace, Kept, SourceLog
 __all__ = ["verify"]
 
 ONE_IN: Final = 40
-"""Customers of whom one is kept, by a hash of the id; of these the oracle judges as many as it is given time for."""
+"""Customers of whom one is kept, by a hash of the id, with all who were to be forgotten; of these the oracle judges as
+many as it is given time for."""
 
 
 def verify(
     kafka: KafkaSettings,
     client: redis.Redis,
     journal: Mapping[int, Sequence[Entry]],
-    rule_set: RuleSet,
+    rule_sets: Sequence[RuleSet],
     most_judged: int,
     seed: int,
     findings: Findings,
@@ -51,6 +53,7 @@ def verify(
     kept: dict[str, list[Kept]] = defaultdict(list)
     say("verifying: reading the sources")
     logs = [log for source in range(len(SOURCES)) for log in _source(kafka, source, kept, findings)]
+    current, gone = _current(kafka)
     left = Left(
         prefix=kafka.topic_prefix,
         steps={p: Steps.of(p, entries) for p, entries in journal.items()},
@@ -58,15 +61,16 @@ def verify(
         kept=kept,
         dead=_dead(kafka, findings),
         changes=_changes(kafka),
-        current=_current(kafka),
+        current=current,
+        gone=gone,
         hashes=hashes(client),
     )
     say("verifying: comparing")
-    return judge(left, rule_set, most_judged, random.Random(seed), findings)
+    return judge(left, rule_sets, most_judged, random.Random(seed), findings)
 
 
 def _is_in_sample(key: bytes) -> bool:
-    return zlib.crc32(key) % ONE_IN == 0
+    return zlib.crc32(key) % ONE_IN == 0 or key.startswith(GONE.encode())
 
 
 def _source(kafka: KafkaSettings, source: int, kept: dict[str, list[Kept]], findings: Findings) -> list[SourceLog]:
@@ -123,12 +127,14 @@ def _change(value: bytes) -> Change:
 _CHANGE: Final = BodyCheck(SCHEMAS["change"].raw).plain
 
 
-def _current(kafka: KafkaSettings) -> list[Current]:
-    last: dict[bytes, bytes] = {}
+def _current(kafka: KafkaSettings) -> tuple[list[Current], set[str]]:
+    """The last value of each customer, and of whom it is a tombstone."""
+    last: dict[bytes, bytes | None] = {}
     for message in messages(kafka, topics.CURRENT):
-        last[_place(message)[2]] = message.value() or b""
-    read = [Current.from_value(value) for value in last.values()]
-    return [current for current in read if not current.is_clock]
+        last[_place(message)[2]] = message.value()
+    read = [Current.from_value(value) for value in last.values() if value is not None]
+    gone = {key.decode() for key, value in last.items() if value is None}
+    return [current for current in read if not current.is_clock], gone
 
 
 def _place(message: Message) -> tuple[int, int, bytes]:
