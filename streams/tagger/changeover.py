@@ -35,6 +35,8 @@ from streams.tagger.work import Work
 __all__ = ["Changeover"]
 
 ROWS_PER_PIECE: Final = 500
+CLOSE: Final = 3
+"""Steps behind the old work, after which it may as well stand still for the rest."""
 MOST_STEPS_WAITED: Final = 200
 """Until all that is due is done. Tags that never come to rest always have something due."""
 
@@ -54,7 +56,7 @@ class Changeover:
         self.stands_still = False
         """The old work may not be stepped for now."""
         self.waits = False
-        """There is nothing to do until the old work has stepped, or the snapshot is written further."""
+        """There is nothing to do in this turn."""
         self.saves = False
         """From here on a snapshot of the old state is of no use."""
         self._log = log
@@ -119,30 +121,46 @@ class Changeover:
         if self._log.extent(place)[0] > 0:
             self.work.engine.know_erased(self._old.engine)
 
+    def _come_close(self, follower: Fold) -> Iterator[None]:
+        """To the old work, which goes on: as long as each round leaves fewer steps for the next."""
+        left = len(self._behind) + 1
+        while CLOSE < len(self._behind) < left:
+            left = len(self._behind)
+            for _ in range(left):
+                yield from follower.apply(self._behind.popleft())
+
     def _catch_up(self, follower: Fold) -> Iterator[None]:
-        """Until the new work stands where the old one does, as it then is when this returns."""
+        """Until the new work stands where the old one does, which stands still from then on."""
+        yield from self._come_close(follower)
+        self.stands_still = True
         while self._behind:
             yield from follower.apply(self._behind.popleft())
 
     def _stand_still(self, follower: Fold) -> Iterator[None]:
         """Where both works stand in the same place, and the old one has done all that was due: in the new one it is."""
-        yield from self._catch_up(follower)
         last_step = self._old.number + MOST_STEPS_WAITED
+        yield from self._catch_up(follower)
         while self._old.engine.due() and self._old.number < last_step:
-            self.waits = True
-            yield
-            self.waits = False
+            self.stands_still = False
+            yield from self._wait()
             yield from self._catch_up(follower)
-        self.stands_still = True
 
     def _save(self, follower: Fold) -> Iterator[None]:
-        """Until a snapshot of the new state is written."""
+        """Until a snapshot of the new state is written; the old work goes on but for the moment of the copy."""
         self.saves = self.saved.wanted = True
         while self.saved.work is not self.work:
-            self.waits = True
-            yield
-            self.waits = False
-            yield from self._catch_up(follower)
+            if self.saved.wanted:
+                yield from self._catch_up(follower)
+                yield from self._wait()
+            self.stands_still = False
+            yield from self._wait()
+            yield from self._come_close(follower)
+
+    def _wait(self) -> Iterator[None]:
+        """A turn, in which the old work steps unless it is to stand still, and a snapshot goes on."""
+        self.waits = True
+        yield
+        self.waits = False
 
     def _differences(self) -> Iterator[list[Different]]:
         """Customers whose tags the old and the new state have differently."""

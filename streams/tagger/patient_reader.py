@@ -27,7 +27,8 @@ class PatientReader:
 
     def read(self, most: int = READ_MOST) -> list[Message]:
         """Up to `most` messages in order of offset; none if none came yet. Raises Silence."""
-        messages = self._reader.read(most, READ_WAIT_S)
+        # a wait for many lasts until all of them have come: it is for the first one alone
+        messages = self._reader.read(most, 0.0) or self._reader.read(1, READ_WAIT_S)
         self._silent = 0 if messages else self._silent + 1
         if self._silent > SILENT_READS:
             raise Silence
