@@ -21,11 +21,11 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, Self, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NestedSecretsSettingsSource, SettingsConfigDict
 
@@ -174,6 +174,49 @@ class TaggerSettings(Section):
         return key
 
 
+class EncryptionSettings(Section):
+    """Encryption at rest: of snapshots, and of the evidence of sensitive tags."""
+
+    keys: SecretStr | None = None
+    """A line for each key: its id, a space, and 64 hexadecimal digits. The first one encrypts, and all of them decrypt.
+    The same for all processes. None: nothing is encrypted."""
+    required: bool = False
+    """Whether the tagger refuses to start without keys."""
+
+    @field_validator("keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        ids = set()
+        for number, line in enumerate(_lines(keys), 1):
+            found = re.fullmatch(r"([A-Za-z0-9._-]{1,64})\s+[0-9a-fA-F]{64}", line)
+            if found is None:
+                raise ValueError(
+                    f"line {number} is not an id (letters, digits, . _ -; 64 at most), a space, and 64 hexadecimal "
+                    "digits, such as `openssl rand -hex 32` prints"
+                )
+            if found[1] in ids:
+                raise ValueError(f"line {number} has the id {found[1]} once more")
+            ids.add(found[1])
+        return keys
+
+    @model_validator(mode="after")
+    def _has_what_is_required(self) -> Self:
+        if self.required and not _lines(self.keys):
+            raise ValueError("encryption.required is set, and encryption.keys has no key")
+        return self
+
+    def keys_by_id(self) -> dict[str, bytes]:
+        """The keys in their order, 32 bytes each."""
+        pairs = (line.split() for line in _lines(self.keys))
+        return {key_id: bytes.fromhex(digits) for key_id, digits in pairs}
+
+
+def _lines(secret: SecretStr | None) -> list[str]:
+    """Its lines that are not empty."""
+    text = "" if secret is None else secret.get_secret_value()
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 class ProjectorSettings(Section):
     """Comparing Redis with `tags.current` in the background, beside writing to it."""
 
@@ -245,6 +288,7 @@ class Settings(BaseSettings):
     """How changes, current tags and answers to requests are written."""
     rules: RulesSettings = RulesSettings()
     tagger: TaggerSettings = TaggerSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     projector: ProjectorSettings = ProjectorSettings()
     control: ControlSettings = ControlSettings()
     clock: ClockSettings = ClockSettings()

@@ -77,4 +77,13 @@ ENTRIES: Final[dict[str, Entry]] = {
         "remembered any more, `tagger.erasure_term_days` after the last.",
         example="a new file of secrets on one of the machines",
     ),
+    "TS-S110": Entry(
+        title="A snapshot is encrypted under a key that this process does not have",
+        why="Without the key the snapshot cannot be read, and to make the state of the events instead, or to take an "
+        "older one, would hide that a key is missing on this machine. Other partitions go on.",
+        cure="Add the key with the id that the message names to `encryption.keys`, behind the first line, and start "
+        "the process again. If the key is gone for good, delete the records of this partition of `tags.snapshots`: the "
+        "state is then made of the events.",
+        example="a key removed from the secrets before the snapshots written with it have aged out",
+    ),
 }

@@ -34,6 +34,7 @@ def command(
     from streams.projector.store import connect
     from streams.reader import TagReader
     from streams.registry import writers_of
+    from streams.sealing import Keyring
     from streams.settings import load
     from streams.tagger.topics import Topics
 
@@ -44,10 +45,10 @@ def command(
     rule_set = rules_in_force(kafka, settings.rules, SystemClock())
     number = None if tag is None else find_tag(rule_set, tag)
     schemas = writers_of(settings, SystemClock(), lambda: True)
-    errors = Console(stderr=True)
+    keyring, errors = Keyring.by(settings.encryption), Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         bar = progress.add_task("Reading", total=None)
-        part = read_part(kafka, topics, customer, lambda records: progress.advance(bar, records))
+        part = read_part(kafka, topics, customer, lambda records: progress.advance(bar, records), keyring)
     erasure_term_ms = settings.tagger.erasure_term_days * DAY_MS
     answer = explain(part, rule_set, number, topics, schemas, erasure_term_ms)
     with connect(settings.redis) as client:

@@ -16,6 +16,7 @@ from schemas.errors import EventError
 from schemas.records import Change, JournalRecord
 from streams.log import Message, TopicPartition
 from streams.partition_records import Progress, records_of
+from streams.sealing import NO_KEYS, Keyring
 from streams.settings import KafkaSettings
 from streams.tagger.journal import Entry, counted, journal_record
 from streams.tagger.topics import Topics
@@ -54,7 +55,9 @@ class Part:
     """Topics of which the first records that were applied are gone: how many."""
 
 
-def read_part(kafka: KafkaSettings, topics: Topics, customer_id: str, progress: Progress) -> Part:
+def read_part(
+    kafka: KafkaSettings, topics: Topics, customer_id: str, progress: Progress, keyring: Keyring = NO_KEYS
+) -> Part:
     """Read the journal, then the sources as far as it goes, then the changes. Raises KafkaError, StateError."""
     config = {"log_level": 0, **kafka.client_config()}
     part = Part(customer_id, partition_of_key(customer_id.encode(), topics.partitions))
@@ -68,7 +71,7 @@ def read_part(kafka: KafkaSettings, topics: Topics, customer_id: str, progress: 
     name = customer_id.encode()
     for message in records_of(config, TopicPartition(topics.changes, part.partition), None, progress):
         if message.key() == name and (change := _change(message)) is not None:
-            newest.append(change)
+            newest.append(keyring.open_evidence(change))
     part.changes = list(newest)
     return part
 

@@ -15,6 +15,7 @@ from processors.explain import Condition, Standing, Waiting, Word
 from schemas.records import Change, NextFlip, Value
 from streams.change_line import change_line, shown_delay, shown_value
 from streams.explain.answer import Answer
+from streams.sealing import SEALED
 
 __all__ = ["as_record", "show"]
 
@@ -165,10 +166,16 @@ def _change(answer: Answer, change: Change) -> RenderableType:
     for each in change.evidence:
         known = answer.conditions if change.rule_version == answer.rule_version else {}
         text = known.get(each.condition, f"condition {each.condition} of rule version {change.rule_version}")
-        key = "" if each.key is None else f"{each.key}: "
-        told = "missing" if each.value is None else _plain(each.value)
+        key = "" if each.key is None else f"{_evident(each.key)}: "
+        told = "missing" if each.value is None else _evident(each.value)
         table.add_row(Text(f"{key}{text}"), Text(f"was {told}", style="dim"))
     return Group(line, Padding(table, (0, 0, 0, 4), expand=False))
+
+
+def _evident(value: Value) -> str:
+    """What a condition saw; it may be encrypted under a key that we do not have."""
+    is_sealed = isinstance(value, str) and value.startswith(SEALED)
+    return "encrypted (see encryption.keys)" if is_sealed else _plain(value)
 
 
 def _names(names: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from schemas.registry import WriterSchemas
 from streams import metrics
 from streams.clock import Clock
 from streams.log import Fenced, Log, Stamp, TopicPartition, Transaction
+from streams.sealing import Keyring
 from streams.settings import Settings
 from streams.tagger.backfill import against_published, backfill
 from streams.tagger.changeover import Changeover
@@ -86,6 +87,7 @@ class Tagger:
         self._rules = RuleShelf(rules)
         self._topics = topics
         self._schemas = schemas
+        self._keyring = Keyring.by(settings.encryption)
         self._on_turn = on_turn
         self._running: dict[int, Running] = {}
         self._kept: dict[int, Running] = {}
@@ -177,6 +179,7 @@ class Tagger:
             schemas=self._schemas,
             dedupe_max_ids=self._settings.tagger.dedupe_max_ids,
             erasures=Erasures.by(self._settings.tagger),
+            keyring=self._keyring,
             as_json=self._settings.output_format == "json",
         )
 

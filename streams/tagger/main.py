@@ -50,6 +50,9 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
     partitions = catalogue.check(catalogue.inspect(admin, settings.kafka))
     definitions = follow_rules(settings.kafka, settings.rules, clock)
     rule_set = definitions.in_force()
+    sensitive = [tag.id for tag in rule_set.tags if tag.sensitive]
+    if sensitive and not settings.encryption.keys_by_id():
+        _LOG.warning("encryption.off", sensitive_tags=sensitive, cure="Give encryption.keys; see docs/privacy.md")
     instance = settings.kafka.instance_id or f"{socket.gethostname()}-{os.getpid()}"
 
     def go_on() -> bool:

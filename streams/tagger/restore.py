@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from schemas.errors import StateError
 from schemas.records import JournalRecord, Manifest
 from streams import metrics
 from streams.log import Log, TopicPartition
+from streams.sealing import KeyMissing, Keyring, Unreadable
 from streams.tagger.journal import Entry
 from streams.tagger.patient_reader import PatientReader, Silence
 from streams.tagger.snapshots import chunk_key
@@ -31,7 +33,7 @@ def restore(log: Log, topics: Topics, work: Work, entries: Sequence[Entry]) -> G
     """Put the newest usable snapshot's state into `work`, and return its manifest; None if there is none.
 
     Yields between bounded pieces. What is damaged or of another kind is passed over, with a metric and a warning.
-    Raises StateError TS-S109 if it knows erased ids by another key.
+    Raises StateError TS-S109 if it knows erased ids by another key, TS-S110 if it is encrypted under one that we lack.
     """
     journal_begins = log.extent(TopicPartition(topics.journal, work.partition))[0]
     for entry in reversed(entries):
@@ -41,7 +43,8 @@ def restore(log: Log, topics: Topics, work: Work, entries: Sequence[Entry]) -> G
         reason = _unusable(work, entry.record, manifest, journal_begins)
         memory = None
         if reason is None:
-            memory = yield from _memory(log, TopicPartition(topics.snapshots, work.partition), entry.record, manifest)
+            place = TopicPartition(topics.snapshots, work.partition)
+            memory = yield from _memory(log, place, entry.record, manifest, work.keyring)
             reason = None if memory is not None else "damaged"
         if memory is not None:
             if not work.engine.can_tell_erased(memory):
@@ -69,9 +72,9 @@ def _unusable(work: Work, record: JournalRecord, manifest: Manifest, journal_beg
 
 
 def _memory(
-    log: Log, place: TopicPartition, record: JournalRecord, manifest: Manifest
+    log: Log, place: TopicPartition, record: JournalRecord, manifest: Manifest, keyring: Keyring
 ) -> Generator[None, None, I64 | None]:
-    """Read the chunks. None if not all of them are there as they were written."""
+    """Read the chunks. None if not all of them are there as they were written. Raises StateError TS-S110."""
     filling = Filling(manifest.words, manifest.checksums)
     if log.extent(place)[0] > manifest.first:
         return None
@@ -82,12 +85,17 @@ def _memory(
         while position < manifest.next:
             for message in reader.read(CHUNKS_AT_ONCE):
                 position = (message.offset() or 0) + 1
-                number = numbers.get(message.key() or b"")
+                key = message.key() or b""
+                number = numbers.get(key)
                 if number is not None:
-                    filling.add(number, message.value() or b"")
+                    with suppress(Unreadable):
+                        filling.add(number, keyring.open(message.value() or b"", key))
             yield
     except Silence:
         return None
+    except KeyMissing as error:
+        where = f"Partition {place.partition}, snapshot of step {record.step}, key {error}"
+        raise StateError("TS-S110", where) from None
     finally:
         reader.close()
     return filling.memory() if filling.whole else None

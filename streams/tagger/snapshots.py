@@ -226,7 +226,8 @@ class Snapshots:
             data = chunk(copy.words, number)
             copy.checksums.append(checksum(data))
             key = chunk_key(copy.work.partition, copy.record.epoch, copy.record.step, number)
-            copy.sendings.append(self._log.send([Outgoing(self._topics.snapshots, copy.work.partition, key, data)]))
+            value = copy.work.keyring.seal(data, key)
+            copy.sendings.append(self._log.send([Outgoing(self._topics.snapshots, copy.work.partition, key, value)]))
 
     def _finish(self, copy: _Copy) -> None:
         """Name the snapshot in the journal, and let go of what is older than the one before."""

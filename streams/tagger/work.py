@@ -22,6 +22,7 @@ from schemas.records import CLOCK_KEY, SOURCE, Change, Current, DeadCount, Journ
 from schemas.registry import WriterSchemas
 from streams import metrics
 from streams.log import Batch, Outgoing, TopicPartition, Transaction
+from streams.sealing import NO_KEYS, Keyring
 from streams.settings import TaggerSettings
 from streams.tagger.dead_letters import dead_letter
 from streams.tagger.rules import Compiled
@@ -94,6 +95,7 @@ class Work:
         dedupe_max_ids: int,
         erasures: Erasures,
         as_json: bool,
+        keyring: Keyring = NO_KEYS,
     ) -> None:
         """`positions`: where each source is read from, in the order of `topics.sources`."""
         rule_set = rules.rule_set
@@ -101,6 +103,7 @@ class Work:
         self.rule_set = rule_set
         self.dedupe_max_ids = dedupe_max_ids
         self.erasures = erasures
+        self.keyring = keyring
         self.sources = [Source(place, offset) for place, offset in positions.items()]
         self.engine = Partition(
             rule_set,
@@ -123,6 +126,8 @@ class Work:
         self._schemas = StepSchemas(schemas)
         self._decoder = Decoder(topics.source_types, self._schemas, rule_set)
         self._as_json = as_json
+        self._sensitive = np.array([tag.sensitive and keyring.seals for tag in rule_set.tags], bool)
+        """By tag whether its evidence is sealed."""
         self._writer = ChangeWriter(rule_set)
         self._encoder = AvroEncoder(rule_set, partition, SOURCE, None, None)
 
@@ -137,6 +142,7 @@ class Work:
             dedupe_max_ids=self.dedupe_max_ids,
             erasures=self.erasures,
             as_json=self._as_json,
+            keyring=self.keyring,
         )
         other.epoch = self.epoch
         return other
@@ -238,6 +244,9 @@ class Work:
         else:
             changes = self._encoder.changes(output, decoded, epoch=self.epoch, emitted_at=now_ms).records()
             tags = self._encoder.current(output, self.engine.state.m, epoch=self.epoch, clock=output.clock).records()
+        for place in np.flatnonzero(self._sensitive[output.changes[:, L.CH_TAG]]).tolist():
+            key, value = changes[place]
+            changes[place] = key, self.encode(self.keyring.seal_evidence(Change.from_value(value or b"")))
         batches = [Batch(self._topics.changes, self.partition, changes)] if changes else []
         tags.append((CLOCK_KEY.encode(), self.clock_value()))
         return [*batches, Batch(self._topics.current, self.partition, tags)]

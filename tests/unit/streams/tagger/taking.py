@@ -16,6 +16,7 @@ from schemas.registry import OWN_WRITERS
 from streams.clock import ManualClock
 from streams.log import Outgoing, Stamp, Transaction
 from streams.log import TopicPartition as Place
+from streams.sealing import NO_KEYS, Keyring
 from streams.settings import KafkaSettings
 from streams.tagger.backfill import against_published, backfill
 from streams.tagger.recovery import Recovered, claim, recover
@@ -110,6 +111,7 @@ def taken(
     as_json: bool = False,
     accept_loss: bool = False,
     known: Sequence[RuleSet] = (),
+    keyring: Keyring = NO_KEYS,
 ) -> Recovered:
     """A partition taken as the tagger takes it. `known`: rules that were in force, and are not forgotten."""
 
@@ -123,6 +125,7 @@ def taken(
             dedupe_max_ids=dedupe_max_ids,
             erasures=erasures,
             as_json=as_json,
+            keyring=keyring,
         )
 
     recovered = claim(site.log, TOPICS, 0, make)
