@@ -139,6 +139,17 @@ class World:
                     self.clock.sleep(self._rng.choice(LEAPS_MS) / 1000 + 1)
                     self.settle()
 
+    def play(self, rounds: int) -> None:
+        """So many rounds of all that are to be there, for a run that is made by hand."""
+        self._complete()
+        for _ in range(rounds):
+            self._one_round()
+
+    def end_all(self) -> None:
+        """All processes end as they are asked to."""
+        for member in list(self.members):
+            self._stop(member, leave=False)
+
     def _go_wrong(self) -> None:
         """All that is planned."""
         self.chaos.others = self
