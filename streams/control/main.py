@@ -13,6 +13,7 @@ import structlog
 
 from streams import metrics
 from streams import topics as catalogue
+from streams.broker_probe import BrokerProbe
 from streams.clock import Clock
 from streams.control.app import control_app
 from streams.definitions import follow_rules
@@ -43,17 +44,18 @@ def run(settings: Settings, clock: Clock) -> None:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         app = control_app(settings, definitions, partitions, clock, Path(directory))
+        probe = BrokerProbe(settings.kafka, clock)
         health = HealthServer(
             host=settings.metrics.host,
             port=settings.metrics.port,
             stale_after_s=STALE_AFTER_S,
             monotonic_s=clock.monotonic_s,
-            why_not_ready=lambda: _why_not_ready(app),
+            why_not_ready=lambda: [*probe.why_not_ready(), *_why_not_ready(app)],
         )
         pulse = Pulse(app, health, catalogue.REQUESTS.named(settings.kafka), loop=loop)
         worker = faust.Worker(app, pulse, loop=loop, quiet=True, redirect_stdouts=False, override_logging=False)
         worker.spinner = None
-        with health:
+        with health, probe:
             _LOG.info("control.started", tags=len(rule_set.tags), rule_version=rule_set.version)
             try:
                 worker.execute_from_commandline()

@@ -11,6 +11,7 @@ from typing import Final
 import redis
 import structlog
 
+from streams.broker_probe import BrokerProbe
 from streams.clock import Clock
 from streams.health import HealthServer
 from streams.projector.loop import Projector
@@ -54,14 +55,15 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
         reconciler=Reconciler(KafkaLogReader(settings.kafka), store, clock, settings.projector, random.random),
         on_turn=lambda: health.tick(),
     )
+    probe = BrokerProbe(settings.kafka, clock)
     health = HealthServer(
         host=settings.metrics.host,
         port=settings.metrics.port,
         stale_after_s=STALE_AFTER_S,
         monotonic_s=clock.monotonic_s,
-        why_not_ready=projector.why_not_ready,
+        why_not_ready=lambda: [*probe.why_not_ready(), *projector.why_not_ready()],
     )
-    with health:
+    with health, probe:
         projector.run(stop.is_set, leave)
     _LOG.info("projector.stopped")
 

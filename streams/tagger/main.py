@@ -13,6 +13,7 @@ from types import FrameType
 import structlog
 
 from streams import topics as catalogue
+from streams.broker_probe import BrokerProbe
 from streams.clock import Clock
 from streams.definitions import follow_rules
 from streams.health import HealthServer
@@ -70,17 +71,18 @@ def run(settings: Settings, clock: Clock, leave: bool) -> None:
         schemas,
         on_turn=lambda: health.tick(),
     )
+    probe = BrokerProbe(settings.kafka, clock)
     health = HealthServer(
         host=settings.metrics.host,
         port=settings.metrics.port,
         stale_after_s=STALE_AFTER_S,
         monotonic_s=clock.monotonic_s,
-        why_not_ready=tagger.why_not_ready,
+        why_not_ready=lambda: [*probe.why_not_ready(), *tagger.why_not_ready()],
     )
     # What is there by now stays for good, so the collector need not look at it again.
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
-    with health:
+    with health, probe:
         _LOG.info("tagger.started", tags=len(rule_set.tags), rule_version=rule_set.version, instance=instance)
         # the step that needs the schema was not begun, so nothing is lost
         with suppress(Interrupted):

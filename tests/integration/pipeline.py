@@ -7,9 +7,12 @@ step, merged, then judged by the oracle. The events are those that were sent, no
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -492,3 +495,15 @@ def kill(child: Child) -> None:
     """As the kernel does when memory runs out."""
     child.signal(signal.SIGKILL)
     child.kill()
+
+
+def ask(child: Child, path: str) -> str:
+    """What a process answers on the port that it has logged. Raises OSError if it does not."""
+    found = re.search(r"health.listening\S* .*port=(\d+)", child.tail(10_000))
+    if found is None:
+        raise OSError("it listens to nobody yet")
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return error.read().decode()

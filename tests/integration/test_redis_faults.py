@@ -12,8 +12,6 @@ import re
 import shutil
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,7 +31,7 @@ from streams.local.kafka import LocalKafka
 from streams.local.ports import HOST, free_ports
 from streams.local.redis import LocalRedis, find_server
 from streams.settings import KafkaSettings, RedisSettings
-from tests.integration.pipeline import Pipeline, kill, tags_after, texts, until
+from tests.integration.pipeline import Pipeline, ask, kill, tags_after, texts, until
 from tests.integration.redis_proxy import RedisProxy
 
 CUSTOMERS = 40
@@ -103,13 +101,7 @@ class Scene:
 
     def ask(self, path: str) -> str:
         """What the projector answers."""
-        found = re.search(r"health.listening\S* .*port=(\d+)", self.projector.tail(10_000))
-        assert found is not None
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}{path}", timeout=10) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            return error.read().decode()
+        return ask(self.projector, path)
 
     def reasons(self) -> list[str]:
         """Why the projector is not ready."""
