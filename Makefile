@@ -27,8 +27,9 @@ demo: $(READY) ## See it work: a real Kafka and Redis, real purchases, a live st
 .PHONY: test
 test: $(READY) lint ## Lint, types and all tests, with a real Kafka and Redis
 	$(PYTEST) $(ARGS)
-# Most of the time of the tests with servers is waiting, so two processes halve it; each has servers of its own.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
+# Most of the time of the tests with servers is waiting, so three processes take little more of two cores than one; each
+# has servers of its own.
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist worksteal
 
 .PHONY: test-all
 test-all: $(READY) lint ## As test, with many more random cases, and the engine once more as plain Python
