@@ -44,4 +44,10 @@ ENTRIES: Final[dict[str, Entry]] = {
         cure="Correct the path in --config, TAGSTREAM_CONFIG or TAGSTREAM_SECRETS_DIR, or the file itself.",
         example="tagstream --config typo.toml config",
     ),
+    "TS-C107": Entry(
+        title="What a command prints, or a file, cannot be written",
+        why="The disk is full, or it failed.",
+        cure="Make room, or write elsewhere.",
+        example="tagstream replay events.jsonl > /dev/full",
+    ),
 }

@@ -39,10 +39,4 @@ ENTRIES: Final[dict[str, Entry]] = {
         cure="Write it as one of the two.",
         example="tagstream replay events.jsonl --until tomorrow",
     ),
-    "TS-C406": Entry(
-        title="The changes cannot be written",
-        why="Standard output leads to a disk that is full or failed.",
-        cure="Make room, or write elsewhere.",
-        example="tagstream replay events.jsonl > /dev/full",
-    ),
 }

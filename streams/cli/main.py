@@ -6,6 +6,7 @@ The modules import what is heavy inside that function, so that `--help` answers 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -14,8 +15,9 @@ from typing import Annotated, Final
 
 import typer
 
-from schemas.errors import RuleError, TagstreamError
+from schemas.errors import ConfigError, RuleError, TagstreamError
 from streams import logs
+from streams.cli.output import write_no_more
 from streams.settings import CONFIG_VARIABLE
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -48,6 +50,7 @@ ERROR_EXIT: Final = 2
 """An error with a number: what was asked for could not be done, and the message says what to do about it."""
 AGAIN_EXIT: Final = os.EX_TEMPFAIL
 """An error that ended a process which would go on well if it were started again."""
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _START_AGAIN: Final = frozenset({"TS-K104", "TS-K105"})
 
 app = typer.Typer(
@@ -94,6 +97,13 @@ def main() -> None:
         for each in numbered.exceptions:
             assert isinstance(each, TagstreamError)
             _show(each)
+        sys.exit(ERROR_EXIT)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        write_no_more()
+        where = "" if error.filename is None else f" to {error.filename}"
+        _show(ConfigError("TS-C107", f"Nothing can be written{where}: {error.strerror}"))
         sys.exit(ERROR_EXIT)
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal
 
 import typer
 
+from streams.cli.output import write_no_more
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -173,18 +175,13 @@ def _shown_time(at_ms: int) -> str:
 
 
 def _write(lines: bytes) -> bool:
-    """Put changes out; False if nobody reads them any more. Raises ConfigError(TS-C406)."""
-    from schemas.errors import ConfigError
-
+    """Put changes out; False if nobody reads them any more."""
     try:
         sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
-    except OSError as error:
-        # What is left in the buffer is flushed when the process ends, and must not fail there once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return False
-        raise ConfigError("TS-C406", f"The changes cannot be written: {error.strerror}") from None
+    except BrokenPipeError:
+        write_no_more()
+        return False
     return True
 
 

@@ -37,6 +37,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("tagger cut off, its partitions taken", network.tagger_cut_off_for_long, 40, needs_network=True),
     Kind("projector cut off", network.projector_cut_off, 40, needs_network=True),
     Kind("broker killed", servers.broker_killed, 60, is_short=True),
+    Kind("broker's disk full", servers.broker_disk_full, 60),
     Kind("broker stopped", servers.broker_stopped, 60),
     Kind("Redis killed", servers.redis_killed, 30),
     Kind("Redis emptied", servers.redis_emptied, 60, is_short=True),

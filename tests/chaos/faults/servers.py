@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Final
 
+from benchmarks.processes import Process
 from streams.local.ports import HOST
 from tests.chaos.scene import Scene
 
-__all__ = ["broker_killed", "broker_stopped", "redis_emptied", "redis_full", "redis_killed", "redis_read_only"]
+__all__ = [
+    "broker_disk_full",
+    "broker_killed",
+    "broker_stopped",
+    "redis_emptied",
+    "redis_full",
+    "redis_killed",
+    "redis_read_only",
+]
 
 AWAY_S: Final = (2.0, 5.0)
 """How long Redis is harmed: some of the projector's tries."""
+BROKER_ENDS_WITHIN_S: Final = 30.0
 
 
 def broker_killed(scene: Scene) -> None:
     """And it comes back with what the kernel has of its data."""
     scene.kafka.kill()
+    scene.kafka.restart()
+
+
+def broker_disk_full(scene: Scene) -> None:
+    """It can write no more byte, in the middle of whatever it writes; it ends by itself, and there is room again when
+    it comes back. A limit on the size of its files stands for the disk: a write fails in the same way."""
+    broker = Process.of_broker()
+    assert broker is not None
+    _, hard = resource.prlimit(broker.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, (1, hard))
+    if scene.until(lambda: broker.cpu_s() is None, BROKER_ENDS_WITHIN_S):
+        scene.hit("broker ended, its disk full")
     scene.kafka.restart()
 
 

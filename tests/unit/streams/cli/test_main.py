@@ -13,13 +13,15 @@ from schemas.errors import KafkaError, RuleError
 from streams.cli import main
 from streams.local.ports import free_ports
 
+ROOT = Path(__file__).parents[4]
+
 
 def tagstream(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as a user's shell starts it."""
     code = "from streams.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env={"PYTHONPATH": str(Path(main.__file__).parents[2]), "PATH": "", **environ},
+        env={"PYTHONPATH": str(ROOT), "PATH": "", **environ},
         capture_output=True,
         text=True,
         timeout=60,
@@ -117,3 +119,22 @@ def test_doctor_on_an_empty_machine_names_what_is_missing_and_its_cure() -> None
 def test_no_command_shows_the_help() -> None:
     result = CliRunner().invoke(main.app, [])
     assert "Commands" in result.output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here, which stands for a full disk")
+@pytest.mark.parametrize("arguments", [("--help",), ("check", "rules"), ("replay", "examples/cdnow.jsonl.gz")])
+def test_a_full_disk_is_a_numbered_error(arguments: tuple[str, ...]) -> None:
+    code = "from streams.cli.main import main; main()"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=100,
+        )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        ["TS-C107: Nothing can be written: No space left on device", "  Cure: Make room, or write elsewhere."],
+    )

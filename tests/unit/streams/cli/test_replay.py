@@ -369,14 +369,6 @@ def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here, which stands for a full disk")
-def test_a_full_disk_is_a_numbered_error() -> None:
-    Path("events").write_bytes(lines(browse()))
-    done = in_a_shell("tagstream replay events > /dev/full")
-    assert done.returncode == 2
-    assert done.stderr.startswith("TS-C406: The changes cannot be written: No space left on device\n")
-
-
 def test_nothing_of_kafka_or_redis_is_loaded() -> None:
     Path("events").write_bytes(lines(browse()))
     code = (
